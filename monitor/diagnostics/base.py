@@ -1,0 +1,230 @@
+"""What every metric is given, what it returns, and how it registers itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Literal
+
+from monitor.arrays import FloatArray, IntArray, digest_of, frozen_floats, frozen_ints
+from monitor.calibration.fit import Fit
+from monitor.errors import DomainError
+from monitor.market.quotes import Quotes
+from monitor.market.snapshot import Snapshot
+from monitor.models.base import Model
+from monitor.outcome import Rejection
+from monitor.registry import Registry
+
+CHAIN = "chain"  # the scope of a number about the whole chain
+
+
+@dataclass(frozen=True, slots=True)
+class MetricValue:
+    """One number of one night.
+
+    Attributes
+    ----------
+    metric : str
+        Registered name.
+    model : str or None
+        None for a number about the market alone.
+    scope : str
+        ``chain``, ``expiry:2026-03-27``, ``wing:put`` (``centre``, ``call``), ``param:kappa``,
+        ``reason:no_bid``.
+    value : float
+        Finite. An undefined metric is a `Rejection`.
+    unit : str
+    n : int
+        How many observations stand behind it.
+    stderr : float or None
+        Standard error, where one is known.
+    """
+
+    metric: str
+    model: str | None
+    scope: str
+    value: float
+    unit: str
+    n: int
+    stderr: float | None = None
+
+    def __post_init__(self) -> None:
+        if not isfinite(self.value):
+            raise DomainError(f"{self.metric} of {self.model} at {self.scope} is {self.value}")
+
+
+@dataclass(frozen=True, eq=False)
+class PastFit:
+    """What is kept of a model's last usable fit: enough to lay it on tonight's chain."""
+
+    model: str
+    as_of_ms: int
+    expiry_ms: IntArray
+    tau: FloatArray
+    names: tuple[str, ...]
+    params: FloatArray
+    stderr: FloatArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "expiry_ms", frozen_ints(self.expiry_ms))
+        for name in ("tau", "params", "stderr"):
+            object.__setattr__(self, name, frozen_floats(getattr(self, name)))
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One metric through the nights of one stream, oldest first; nights without it are absent."""
+
+    as_of_ms: IntArray
+    value: FloatArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "as_of_ms", frozen_ints(self.as_of_ms))
+        object.__setattr__(self, "value", frozen_floats(self.value))
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+
+SeriesKey = tuple[str | None, str, str]  # model, metric, scope
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What a night may know of the nights before it, in its own stream.
+
+    Attributes
+    ----------
+    fits : mapping of model to PastFit
+        The latest usable fit of each.
+    series : mapping of (model, metric, scope) to Series
+        The window that limits are learnt from.
+    chain_digest : str or None
+        Digest of the previous night's chain: an equal one tonight is a repeated chain.
+    n_quotes : int or None
+        Usable quotes of the previous night.
+    """
+
+    fits: Mapping[str, PastFit] = field(default_factory=dict)
+    series: Mapping[SeriesKey, Series] = field(default_factory=dict)
+    chain_digest: str | None = None
+    n_quotes: int | None = None
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the content."""
+        parts: list[object] = [self.chain_digest, self.n_quotes]
+        for model in sorted(self.fits):
+            fit = self.fits[model]
+            parts += [model, fit.as_of_ms, fit.expiry_ms, fit.tau, fit.names]
+            parts += [fit.params, fit.stderr]
+        for key in sorted(self.series, key=repr):
+            parts += [key, self.series[key].as_of_ms, self.series[key].value]
+        return digest_of(parts)
+
+
+NO_HISTORY = History()
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """All that a metric may look at.
+
+    Attributes
+    ----------
+    snapshot : Snapshot
+    quotes : Quotes
+    history : History
+    model : Model or None
+        None for metrics about the market alone; `fit` and what follows are then None as well.
+    fit : Fit or None
+        Tonight's.
+    frozen_iv : ndarray of shape (n,) or None
+        Last night's parameters, all of them, on tonight's quotes; NaN where last night had no
+        such expiry. None without a last night.
+    refreshed : Fit or None
+        Last night's structure with tonight's states. None without a last night.
+    """
+
+    snapshot: Snapshot
+    quotes: Quotes
+    history: History
+    model: Model | None = None
+    fit: Fit | None = None
+    frozen_iv: FloatArray | None = None
+    refreshed: Fit | None = None
+
+
+Outcome = MetricValue | Rejection
+Compute = Callable[[Evidence], Iterable[Outcome]]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A registered metric: what it is, in words a risk manager can check, and how it is had.
+
+    Attributes
+    ----------
+    name, unit : str
+    level : {"market", "model"}
+        Whether it is asked once a chain or once for each model.
+    definition, source : str
+    needs : str
+        History needed: ``none``, ``one night``, ….
+    compute : callable
+        Evidence in, values and rejections out.
+    """
+
+    name: str
+    unit: str
+    level: Literal["market", "model"]
+    definition: str
+    source: str
+    needs: str
+    compute: Compute
+
+    def value(
+        self,
+        evidence: Evidence,
+        value: float,
+        *,
+        n: int,
+        scope: str = CHAIN,
+        stderr: float | None = None,
+    ) -> MetricValue:
+        """Return a value of this metric, filled with what the registration says."""
+        model = evidence.model.name if evidence.model is not None else None
+        return MetricValue(self.name, model, scope, float(value), self.unit, n, stderr)
+
+
+METRICS: Registry[Metric] = Registry("metric")
+
+
+def metric(
+    name: str,
+    *,
+    unit: str,
+    level: Literal["market", "model"],
+    definition: str,
+    source: str,
+    needs: str = "none",
+) -> Callable[[Callable[[Metric, Evidence], Iterable[Outcome]]], Metric]:
+    """Register a function ``(metric, evidence) -> values and rejections`` as a metric."""
+
+    def register(function: Callable[[Metric, Evidence], Iterable[Outcome]]) -> Metric:
+        def compute(evidence: Evidence) -> Iterable[Outcome]:
+            return function(registered, evidence)
+
+        registered = Metric(name, unit, level, definition, source, needs, compute)
+        METRICS.add(name, registered)
+        return registered
+
+    return register
+
+
+def measure(evidence: Evidence) -> Iterator[Outcome]:
+    """Yield every metric of the evidence's level, in the order of their names."""
+    level = "market" if evidence.model is None else "model"
+    for _, registered in METRICS.items():
+        if registered.level == level:
+            yield from registered.compute(evidence)
