@@ -15,12 +15,17 @@ from importlib.resources.abc import Traversable
 
 from monitor.arrays import digest_of
 from monitor.calibration.fit import Fit
+from monitor.calibration.settings import CalibrationSettings
 from monitor.diagnostics.base import NO_HISTORY, History, MetricValue
 from monitor.incidents.base import Incident, Message, Transition
+from monitor.incidents.rules import IncidentRules
+from monitor.market.cleaning import CleaningRules
 from monitor.market.quotes import Quotes
 from monitor.market.snapshot import Snapshot
 from monitor.outcome import Rejection
 from monitor.verdict.base import PastVerdict, Verdict
+from monitor.verdict.inventory import DEFAULT_INVENTORY, ModelUse
+from monitor.verdict.rules import JudgementRules
 
 _PURE = (
     "numerics pricing models market calibration diagnostics replication stress verdict incidents"
@@ -42,6 +47,35 @@ class Stream:
     venue: str
     underlying: str
     cadence: str = "day"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Everything that can change what a pass says, apart from the data.
+
+    Attributes
+    ----------
+    models : tuple of str
+        Names of the models to judge, in the order of the board.
+    cleaning, calibration, judgement, incidents
+        The rules of each step.
+    inventory : mapping of model to ModelUse
+        A model without an entry is a benchmark.
+    """
+
+    models: tuple[str, ...] = ("black", "adhoc", "svi", "heston")
+    cleaning: CleaningRules = CleaningRules()
+    calibration: CalibrationSettings = CalibrationSettings()
+    judgement: JudgementRules = JudgementRules()
+    incidents: IncidentRules = IncidentRules()
+    inventory: Mapping[str, ModelUse] = field(default_factory=lambda: dict(DEFAULT_INVENTORY))
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the rules."""
+        uses = [(name, self.inventory[name]) for name in sorted(self.inventory)]
+        return digest_of(
+            [self.models, self.cleaning, self.calibration, self.judgement, self.incidents, uses]
+        )
 
 
 @dataclass(frozen=True, slots=True)
