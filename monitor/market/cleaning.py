@@ -21,9 +21,6 @@ class CleaningRules:
         option settles on an average and is no European option.
     max_width_iv : float
         Widest bid–ask in vol, a decimal.
-    max_deviation : float
-        Largest \\|k\\| in units of the at-the-money standard deviation √w: beyond it a quote's premium
-        is a few ticks and its vol is the tick's.
     min_quotes_per_expiry : int
         Thinner expiries are left out whole.
     """
@@ -32,7 +29,6 @@ class CleaningRules:
 
     min_tenor_h: float = 12.0
     max_width_iv: float = 0.10
-    max_deviation: float = 6.0
     min_quotes_per_expiry: int = 3
 
 
