@@ -17,6 +17,7 @@ from monitor.arrays import digest_of
 from monitor.calibration.fit import Fit
 from monitor.calibration.settings import CalibrationSettings
 from monitor.diagnostics.base import NO_HISTORY, History, MetricValue
+from monitor.diagnostics.drift_rules import DriftRules
 from monitor.incidents.base import Incident, Message, Transition
 from monitor.incidents.rules import IncidentRules
 from monitor.market.cleaning import CleaningRules
@@ -57,7 +58,7 @@ class Rules:
     ----------
     models : tuple of str
         Names of the models to judge, in the order of the board.
-    cleaning, calibration, judgement, incidents
+    cleaning, calibration, drift, judgement, incidents
         The rules of each step.
     inventory : mapping of model to ModelUse
         A model without an entry is a benchmark.
@@ -66,6 +67,7 @@ class Rules:
     models: tuple[str, ...] = ("black", "adhoc", "svi", "heston")
     cleaning: CleaningRules = CleaningRules()
     calibration: CalibrationSettings = CalibrationSettings()
+    drift: DriftRules = DriftRules()
     judgement: JudgementRules = JudgementRules()
     incidents: IncidentRules = IncidentRules()
     inventory: Mapping[str, ModelUse] = field(default_factory=lambda: dict(DEFAULT_INVENTORY))
@@ -74,7 +76,15 @@ class Rules:
         """Return the SHA-256 of the rules."""
         uses = [(name, self.inventory[name]) for name in sorted(self.inventory)]
         return digest_of(
-            [self.models, self.cleaning, self.calibration, self.judgement, self.incidents, uses]
+            [
+                self.models,
+                self.cleaning,
+                self.calibration,
+                self.drift,
+                self.judgement,
+                self.incidents,
+                uses,
+            ]
         )
 
 

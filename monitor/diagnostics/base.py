@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Literal
 
 from monitor.arrays import FloatArray, IntArray, digest_of, frozen_floats, frozen_ints
 from monitor.calibration.fit import Fit
+from monitor.diagnostics.drift_rules import DriftRules
 from monitor.errors import DomainError
 from monitor.market.quotes import Quotes
 from monitor.market.snapshot import Snapshot
@@ -144,6 +145,9 @@ class Evidence:
         such expiry. None without a last night.
     refreshed : Fit or None
         Last night's structure with tonight's states. None without a last night.
+    tonight : mapping of (model, metric, scope) to float
+        Chain-wide values already measured tonight: what the drift metrics set against history.
+    drift : DriftRules
     """
 
     snapshot: Snapshot
@@ -153,6 +157,8 @@ class Evidence:
     fit: Fit | None = None
     frozen_iv: FloatArray | None = None
     refreshed: Fit | None = None
+    tonight: Mapping[SeriesKey, float] = field(default_factory=dict)
+    drift: DriftRules = DriftRules()
 
 
 Outcome = MetricValue | Rejection
@@ -173,6 +179,8 @@ class Metric:
         History needed: ``none``, ``one night``, ….
     compute : callable
         Evidence in, values and rejections out.
+    after : bool
+        Whether it is asked once all others of the night are measured, and reads them.
     """
 
     name: str
@@ -182,6 +190,7 @@ class Metric:
     source: str
     needs: str
     compute: Compute
+    after: bool = False
 
     def value(
         self,
@@ -208,6 +217,7 @@ def metric(
     definition: str,
     source: str,
     needs: str = "none",
+    after: bool = False,
 ) -> Callable[[Callable[[Metric, Evidence], Iterable[Outcome]]], Metric]:
     """Register a function ``(metric, evidence) -> values and rejections`` as a metric."""
 
@@ -215,16 +225,22 @@ def metric(
         def compute(evidence: Evidence) -> Iterable[Outcome]:
             return function(registered, evidence)
 
-        registered = Metric(name, unit, level, definition, source, needs, compute)
+        registered = Metric(name, unit, level, definition, source, needs, compute, after)
         METRICS.add(name, registered)
         return registered
 
     return register
 
 
-def measure(evidence: Evidence) -> Iterator[Outcome]:
-    """Yield every metric of the evidence's level, in the order of their names."""
+def measure(evidence: Evidence) -> list[Outcome]:
+    """Return every metric of the evidence's level, those that read the others' values last."""
     level = "market" if evidence.model is None else "model"
-    for _, registered in METRICS.items():
-        if registered.level == level:
-            yield from registered.compute(evidence)
+    asked = [m for _, m in METRICS.items() if m.level == level]
+    first = [outcome for m in asked if not m.after for outcome in m.compute(evidence)]
+    tonight = {
+        (v.model, v.metric, v.scope): v.value
+        for v in first
+        if isinstance(v, MetricValue) and v.scope == CHAIN
+    }
+    second = replace(evidence, tonight=tonight)
+    return first + [outcome for m in asked if m.after for outcome in m.compute(second)]

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class JudgementRules:
-    """Thresholds with a meaning of their own; limits of change are learnt, see `limits`.
+    """Thresholds with a meaning of their own; limits of change are learnt, see `DriftRules`.
 
     Attributes
     ----------
@@ -16,34 +16,42 @@ class JudgementRules:
         Fewer usable quotes on the chain cannot be judged.
     max_age_s : float
         Oldest chain, by the venue's own clock.
+    min_of_last_night : float
+        Smallest share of last night's usable quotes: below it half a chain is missing.
+    min_listed_share : float
+        Smallest share of the venue's listing that the chain must hold.
+    max_crossed_share : float
+        Largest share of selected quotes with a bid above the ask: beyond it the feed is broken.
     max_rejected_share : float
-        Largest share of selected quotes that cleaning may reject.
-    nights_between_false_pages : float
-        What the desk accepts, over all models and underlyings together.
-    streams : int
-        Model × underlying pairs that share that budget.
-    learning_nights, settled_nights : int
-        Below the first, change is not judged; below the second it is amber at most.
-    reference_nights : int
-        Longest window a limit is learnt from.
-    persistent_nights : int
-        Nights in a row beyond a tolerance or a limit before the finding is red.
-    max_condition : float
-        Condition number beyond which a direction counts as flat.
+        Largest share of selected quotes that cleaning may reject for want of a usable market.
+    max_parity_gap : float
+        Furthest the venue's forward may lie outside its parity bounds, as a share of it.
+    max_mark_z_spread : float
+        Furthest the venue's marks may lie from its own book, root mean square in half-spreads.
+    max_condition_log10 : float
+        Condition beyond which a direction counts as flat.
     max_restarts_spread : float
         Distance, in standard errors, beyond which starts that fit alike disagree.
+    persistent_nights : int
+        Nights in a row beyond a tolerance or a limit before a finding is red.
+    standing_share : float
+        A tolerance crossed on at least this share of the judged nights before is no news.
+    material_iv : float
+        Smallest rise of the error, in vol, that is worth a red page.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     min_quotes: int = 40
     max_age_s: float = 900.0
+    min_of_last_night: float = 0.5
+    min_listed_share: float = 0.8
+    max_crossed_share: float = 0.02
     max_rejected_share: float = 0.60
-    nights_between_false_pages: float = 365.0
-    streams: int = 8
-    learning_nights: int = 20
-    settled_nights: int = 60
-    reference_nights: int = 120
-    persistent_nights: int = 2
-    max_condition: float = 1e4
+    max_parity_gap: float = 0.001
+    max_mark_z_spread: float = 4.0
+    max_condition_log10: float = 4.0
     max_restarts_spread: float = 3.0
+    persistent_nights: int = 2
+    standing_share: float = 0.5
+    material_iv: float = 0.005

@@ -1,0 +1,43 @@
+"""What drift is judged by: the budget of false pages and the life of a reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class DriftRules:
+    """What the desk accepts in false pages, and how long a reference is.
+
+    Attributes
+    ----------
+    nights_between_false_pages : float
+        Over all models and underlyings of the desk together.
+    streams : int
+        Models that may page × underlyings, plus one market a underlying: who shares that budget.
+    learning_nights, settled_nights : int
+        Below the first, change is not judged; below the second it is amber at most.
+    reference_nights, horizon_nights : int
+        Longest reference; nights between its renewals.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    nights_between_false_pages: float = 365.0
+    streams: int = 6
+    learning_nights: int = 20
+    settled_nights: int = 60
+    reference_nights: int = 120
+    horizon_nights: int = 91
+
+    def false_alarm_probability(self, headlines: int) -> float:
+        """Return each headline's share: of an alarm within the horizon, under no change.
+
+        Bonferroni over streams and headlines: right if they were independent, too careful as they
+        are not.
+        """
+        rate = self.horizon_nights / (self.nights_between_false_pages * self.streams * headlines)
+        return float(-np.expm1(-rate))

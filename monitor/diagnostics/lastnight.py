@@ -1,0 +1,194 @@
+"""Last night's fit on tonight's quotes: what the market moved, what the model got wrong.
+
+Two questions that must not be mixed. With everything frozen the error is the market's move. With
+the structure frozen and the states refreshed to tonight it is the model's: a right model has
+constant structure, whatever its states do (Bakshi, Cao and Chen 1997).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from monitor.arrays import FloatArray
+from monitor.diagnostics.base import CHAIN, Evidence, Metric, Outcome, metric
+from monitor.diagnostics.places import places
+from monitor.outcome import Rejection
+
+SOURCE = "Bakshi, Cao and Chen (1997), Journal of Finance 52(5), section IV"
+
+
+def _summaries(
+    metric: Metric, evidence: Evidence, iv: FloatArray | None, power: int
+) -> Iterator[Outcome]:
+    assert evidence.model is not None
+    if iv is None:
+        yield Rejection(
+            "metric", "no_last_night", f"{metric.name}/{evidence.model.name}", "no earlier fit"
+        )
+        return
+    residual = iv - evidence.quotes.iv
+    for scope, here in places(evidence.quotes, expiries=False):
+        known = residual[here]
+        known = known[np.isfinite(known)]
+        if len(known):
+            value = float(np.mean(known)) if power == 1 else float(np.sqrt(np.mean(known**2)))
+            yield metric.value(evidence, value, scope=scope, n=len(known))
+
+
+def _refreshed_iv(evidence: Evidence) -> FloatArray | None:
+    return None if evidence.refreshed is None else evidence.refreshed.iv
+
+
+@metric(
+    "frozen_bias_iv",
+    unit="vol",
+    level="model",
+    definition="Mean of last night's model, all parameters frozen, minus tonight's market vol.",
+    source=SOURCE,
+    needs="one night",
+)
+def frozen_bias_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield the market's mean move against last night's model."""
+    return _summaries(metric, evidence, evidence.frozen_iv, 1)
+
+
+@metric(
+    "frozen_rmse_iv",
+    unit="vol",
+    level="model",
+    definition="Root mean square of the same: the market's move, not the model's error.",
+    source=SOURCE,
+    needs="one night",
+)
+def frozen_rmse_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield the size of the market's move against last night's model."""
+    return _summaries(metric, evidence, evidence.frozen_iv, 2)
+
+
+@metric(
+    "refreshed_bias_iv",
+    unit="vol",
+    level="model",
+    definition="Mean of last night's structure with tonight's states, minus tonight's market vol.",
+    source=SOURCE,
+    needs="one night",
+)
+def refreshed_bias_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield the model's mean error out of sample, states refreshed."""
+    return _summaries(metric, evidence, _refreshed_iv(evidence), 1)
+
+
+@metric(
+    "refreshed_rmse_iv",
+    unit="vol",
+    level="model",
+    definition="Root mean square of the same: the model's error out of sample.",
+    source=SOURCE,
+    needs="one night",
+)
+def refreshed_rmse_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield the size of the model's error out of sample, states refreshed."""
+    return _summaries(metric, evidence, _refreshed_iv(evidence), 2)
+
+
+@metric(
+    "param",
+    unit="own",
+    level="model",
+    definition="Fitted value of each parameter, with its standard error where it is identified.",
+    source="The model's own; see `misspec models`",
+)
+def param(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield tonight's parameters."""
+    fit = evidence.fit
+    assert fit is not None
+    errors = stderr_of(fit.covariance)
+    for name, value, error in zip(fit.names, fit.params, errors, strict=True):
+        if np.isfinite(value):
+            known = float(error) if np.isfinite(error) else None
+            n = evidence.quotes.n
+            yield metric.value(evidence, float(value), scope=f"param:{name}", n=n, stderr=known)
+
+
+@metric(
+    "param_change",
+    unit="1",
+    level="model",
+    definition="Change of each parameter since last night over the root of both nights' squared "
+    "standard errors.",
+    source="Andersen, Fusari and Todorov (2015), Econometrica 83(3), stability test, one parameter",
+    needs="one night",
+)
+def param_change(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield each parameter's standardised change; unidentified parameters are rejected."""
+    assert evidence.model is not None and evidence.fit is not None
+    changes = standardised_changes(evidence)
+    if changes is None:
+        yield Rejection("metric", "no_last_night", f"{metric.name}/{evidence.model.name}", "")
+        return
+    for name, z in changes.items():
+        if np.isfinite(z):
+            yield metric.value(evidence, z, scope=f"param:{name}", n=2)
+
+
+@metric(
+    "structure_jump",
+    unit="1",
+    level="model",
+    definition="Root mean square of the standardised changes of the structure parameters.",
+    source="Andersen, Fusari and Todorov (2015), Econometrica 83(3)",
+    needs="one night",
+)
+def structure_jump(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield how far what the model claims to be constant has moved, in standard errors."""
+    assert evidence.model is not None and evidence.fit is not None
+    changes = standardised_changes(evidence)
+    structure = {p.name for p in evidence.model.parameters if p.role == "structure"}
+    if not structure:
+        return
+    if changes is None:
+        yield Rejection("metric", "no_last_night", f"{metric.name}/{evidence.model.name}", "")
+        return
+    z = np.array([v for name, v in changes.items() if name.split("@")[0] in structure])
+    z = z[np.isfinite(z)]
+    if len(z):
+        yield metric.value(evidence, float(np.sqrt(np.mean(z**2))), scope=CHAIN, n=len(z))
+    else:
+        subject = f"{metric.name}/{evidence.model.name}"
+        yield Rejection("metric", "unidentified", subject, "no structure parameter has an error")
+
+
+def stderr_of(covariance: FloatArray) -> FloatArray:
+    """Return standard errors from a covariance, NaN where a parameter is not identified."""
+    variance = np.diag(covariance)
+    return np.sqrt(np.where(variance >= 0, variance, np.nan))
+
+
+def standardised_changes(evidence: Evidence) -> dict[str, float] | None:
+    """Return each parameter's change over its error; None without a last night.
+
+    Slices are aged to tonight's tenor first, so that an unchanged smile has no change.
+    """
+    fit, model = evidence.fit, evidence.model
+    assert fit is not None and model is not None
+    past = evidence.history.fits.get(fit.model)
+    if past is None:
+        return None
+    then, p = dict(zip(past.names, past.params, strict=True)), len(model.parameters)
+    errors_then = dict(zip(past.names, past.stderr, strict=True))
+    if model.per_expiry:
+        tau_then = dict(zip(past.expiry_ms.tolist(), past.tau, strict=True))
+        for j, expiry in enumerate(evidence.quotes.expiry_ms.tolist()):
+            names = fit.names[j * p : (j + 1) * p]
+            if expiry in tau_then and all(name in then for name in names):
+                before = np.array([then[name] for name in names])
+                aged = model.age(before, float(tau_then[expiry]), float(evidence.quotes.tau[j]))
+                then.update(zip(names, aged, strict=True))
+    errors = stderr_of(fit.covariance)
+    return {
+        name: float((value - then[name]) / np.hypot(error, errors_then[name]))
+        for name, value, error in zip(fit.names, fit.params, errors, strict=True)
+        if name in then and error > 0 and errors_then[name] > 0
+    }

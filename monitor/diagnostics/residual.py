@@ -1,0 +1,149 @@
+"""Residuals of tonight's fit: model minus market, in vol, in coin, in units of what could be known.
+
+``z_spread`` is the residual over the half-spread, descriptive: a right model gives about 0.3 to
+0.5. ``z`` is the residual over its own standard deviation: the quote's noise less what the fit
+absorbed of it (leverage). Only ``z`` is for tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from monitor.arrays import FloatArray
+from monitor.diagnostics.base import Evidence, Metric, MetricValue, Outcome, metric
+from monitor.diagnostics.places import places
+from monitor.outcome import Rejection
+from monitor.pricing.black import black_price
+
+SOURCE = "Residual analysis; Christoffersen and Jacobs (2004) on loss functions"
+
+
+def residual_iv(evidence: Evidence) -> FloatArray:
+    """Return model minus market vol, shape (n,); NaN where the model gives none."""
+    assert evidence.fit is not None
+    return evidence.fit.iv - evidence.quotes.iv
+
+
+def residual_coin(evidence: Evidence) -> FloatArray:
+    """Return model minus mid premium as a fraction of the forward, shape (n,)."""
+    assert evidence.fit is not None
+    quotes = evidence.quotes
+    w = evidence.fit.iv**2 * quotes.tau[quotes.expiry_index]
+    return black_price(quotes.k, w, quotes.sign) - 0.5 * (quotes.c_bid + quotes.c_ask)
+
+
+def residual_z(evidence: Evidence) -> FloatArray:
+    """Return the residual over its standard deviation, shape (n,).
+
+    A quote that the fit reproduces by construction (leverage one) has no residual to judge: NaN.
+    """
+    assert evidence.fit is not None
+    free = 1.0 - evidence.fit.leverage
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sd = evidence.quotes.noise * np.sqrt(np.where(free > 1e-6, free, np.nan))
+    return residual_iv(evidence) / sd
+
+
+def residual_z_spread(evidence: Evidence) -> FloatArray:
+    """Return the residual over half the bid–ask width in vol, shape (n,)."""
+    quotes = evidence.quotes
+    return residual_iv(evidence) / (0.5 * (quotes.iv_ask - quotes.iv_bid))
+
+
+def _everywhere(
+    metric: Metric,
+    evidence: Evidence,
+    residual: FloatArray,
+    summary: Callable[[FloatArray], float],
+    stderr: Callable[[FloatArray], float] | None = None,
+) -> Iterator[Outcome]:
+    """Yield one summary of the residuals at every place that has any."""
+    assert evidence.model is not None
+    for scope, here in places(evidence.quotes):
+        known = residual[here]
+        known = known[np.isfinite(known)]
+        if not len(known):
+            detail = "the model gives no vol at any quote here"
+            subject = f"{metric.name}/{evidence.model.name}/{scope}"
+            yield Rejection("metric", "no_model_value", subject, detail)
+            continue
+        error = stderr(known) if stderr is not None and len(known) > 1 else None
+        yield metric.value(evidence, summary(known), scope=scope, n=len(known), stderr=error)
+
+
+def _mean(x: FloatArray) -> float:
+    return float(np.mean(x))
+
+
+def _mean_error(x: FloatArray) -> float:
+    return float(np.std(x, ddof=1) / np.sqrt(len(x)))
+
+
+def _rms(x: FloatArray) -> float:
+    return float(np.sqrt(np.mean(x * x)))
+
+
+def _largest(x: FloatArray) -> float:
+    return float(x[np.argmax(np.abs(x))])
+
+
+_UNITS: dict[str, tuple[str, Callable[[Evidence], FloatArray], str]] = {
+    "iv": ("vol", residual_iv, "model minus market implied vol (mid of bid and ask vol)"),
+    "coin": ("coin", residual_coin, "model minus mid premium, as a fraction of the forward"),
+    "z": ("1", residual_z, "model minus market vol over its own standard deviation"),
+    "z_spread": ("half-spreads", residual_z_spread, "model minus market vol over half the spread"),
+}
+_SUMMARIES: dict[str, tuple[str, Callable[[FloatArray], float]]] = {
+    "bias": ("Mean of", _mean),
+    "rmse": ("Root mean square of", _rms),
+    "max": ("Largest in size, with its sign, of", _largest),
+}
+
+
+def _register() -> None:
+    for unit_name, (unit, residual, what) in _UNITS.items():
+        for summary_name, (words, summary) in _SUMMARIES.items():
+
+            def compute(
+                metric: Metric,
+                evidence: Evidence,
+                residual: Callable[[Evidence], FloatArray] = residual,
+                summary: Callable[[FloatArray], float] = summary,
+            ) -> Iterable[Outcome]:
+                error = _mean_error if summary is _mean else None
+                return _everywhere(metric, evidence, residual(evidence), summary, error)
+
+            definition = f"{words} {what}; for the chain, each wing and each expiry."
+            register = metric(
+                f"{summary_name}_{unit_name}",
+                unit=unit,
+                level="model",
+                definition=definition,
+                source=SOURCE,
+            )
+            register(compute)
+
+
+_register()
+
+
+@metric(
+    "inside_share",
+    unit="share",
+    level="model",
+    definition="Share of quotes whose model vol lies within bid and ask; at every place.",
+    source="Acceptance by the bid-ask interval; Cont (2006), Mathematical Finance 16(3)",
+)
+def inside_share(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield the share; a quote without a model vol counts as outside."""
+    quotes = evidence.quotes
+    assert evidence.fit is not None
+    iv = evidence.fit.iv
+    inside = (iv >= quotes.iv_bid) & (iv <= quotes.iv_ask)
+    for scope, here in places(quotes):
+        n = int(here.sum())
+        share = float(inside[here].mean())
+        error = float(np.sqrt(share * (1 - share) / n))
+        yield MetricValue(metric.name, evidence.fit.model, scope, share, metric.unit, n, error)
