@@ -34,25 +34,33 @@ class Fit:
         Model implied vol at each quote. NaN where the model gives none there.
     leverage : ndarray of shape (n,)
         Diagonal of the hat matrix in noise units, in [0, 1]: what the fit absorbed of each quote.
+        NaN in slices that were not fitted.
     jacobian : ndarray of shape (n, P)
         d iv / d params.
     covariance : ndarray of shape (P, P)
         (J' N^-2 J)^-1 over the free directions, J = jacobian, N = noise; flat directions (singular
         values below 1e-10 of the largest, in scaled parameters) contribute infinite variance,
-        written as NaN rows and columns for the parameters that load on them.
+        written as NaN rows and columns for the parameters that load on them. A parameter at a
+        bound has no standard error, NaN too, and the others' are conditional on it; one held by
+        the caller has zero.
     condition : float
-        Condition number of the column-scaled J/N; the worst slice for a model per expiry.
+        Condition number of the column-scaled J/N over the parameters neither held nor at a bound;
+        the worst slice for a model per expiry.
         ``inf`` where a direction is exactly flat.
     status : FitStatus
-        The worst over slices.
+        The worst over the slices that were fitted. ``too_few_quotes`` or ``not_priceable`` only
+        where no slice was.
     reason : str
-        Why it is not ``converged``: numbers, and the expiry concerned.
+        What fell short, with numbers and the expiries concerned, the status first
+        (``max_evaluations: 2026-03-27 (200 evaluations)``). Expiries left out for want of quotes
+        come as ``thin: …``, those without a usable start as ``not priced: …``; a fit with such
+        expiries can be ``converged`` all the same. Empty where nothing fell short.
     cost : float
-        Half the sum of squared residuals over noise.
+        Half the sum of squared residuals over noise, over the slices that were fitted.
     evaluations : int
         Model evaluations spent, over all starts.
     at_bound : ndarray of shape (P,)
-        -1 at the lower bound, +1 at the upper, else 0.
+        -1 at the lower bound, +1 at the upper, else 0, also where the parameter was held.
     restarts_cost : ndarray of shape (s,)
         Cost each start ended in, best first; for a model per expiry summed over slices.
     restarts_spread : float

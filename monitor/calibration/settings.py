@@ -13,16 +13,21 @@ class CalibrationSettings:
     Attributes
     ----------
     restarts : int
-        Cold starts tried for a model of the whole surface.
+        Cold starts tried, the most promising first; a model may offer fewer.
     max_evaluations : int
-        Model evaluations allowed from one start.
+        Model evaluations allowed from one start (of one expiry).
+    cost_tolerance : float
+        Relative reduction of the cost, actual and predicted, below which the solver stops as
+        converged.
     gradient_tolerance, step_tolerance : float
-        Relative sizes below which the solver stops as converged.
+        Relative sizes below which it does so too: the cosine between residuals and a column of
+        the Jacobian; the step in parameters scaled by their columns.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     restarts: int = 3
     max_evaluations: int = 200
+    cost_tolerance: float = 1e-10
     gradient_tolerance: float = 1e-9
     step_tolerance: float = 1e-10
