@@ -1,0 +1,95 @@
+"""From the events in an incident's life to the incident as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from monitor.incidents.base import Event, Incident, State
+from monitor.store.folder import query
+from monitor.store.times import END_OF_TIME, ms_from_iso, ms_or_none
+from monitor.verdict.base import Cause, Severity
+
+AFTER_ALL_SLOTS = "~"  # sorts after every slot, which begins with a digit
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An incident as it stands, and the slot in which its state last changed.
+
+    Attributes
+    ----------
+    incident : Incident
+    slot : str
+        Of the machine's last event.
+    turned_slot : str
+        Of the event that gave it its state.
+    """
+
+    incident: Incident
+    slot: str
+    turned_slot: str
+
+
+def read_standings(
+    connection: Connection,
+    *,
+    stream: int | None = None,
+    slot: str = AFTER_ALL_SLOTS,
+    as_known: str = END_OF_TIME,
+) -> list[Standing]:
+    """Return every incident as it stood before `slot`, by what was known at `as_known`."""
+    values = {"stream": stream, "slot": slot, "as_known": as_known}
+    found = connection.execute(query("incidents"), values).mappings()
+    return [_standing(row) for row in found]
+
+
+def read_incidents(
+    connection: Connection, *, stream: int, slot: str, resolved_since: str = ""
+) -> tuple[Incident, ...]:
+    """Return the incidents a pass may know: not resolved, or resolved since that slot."""
+    return tuple(
+        standing.incident
+        for standing in read_standings(connection, stream=stream, slot=slot)
+        if standing.incident.state is not State.RESOLVED or standing.turned_slot >= resolved_since
+    )
+
+
+def _standing(row: Mapping[Any, Any]) -> Standing:
+    """Lay what the desk did over what the machine said.
+
+    The machine's last event gives the facts. The state is the desk's where it acted after the
+    machine last opened, escalated, reopened or resolved the incident; a pass that merely saw it
+    again, perhaps without knowing yet what the desk did, does not undo that.
+    """
+    by_desk = row["desk_state"] is not None and row["turned"] != Event.RESOLVED
+    resolved_at = row["desk_resolved_at"] if by_desk else row["resolved_at"]
+    incident = Incident(
+        id=row["id"],
+        key=row["trouble"],
+        state=State(row["desk_state"] if by_desk else row["state"]),
+        severity=Severity(row["severity"]),
+        cause=Cause(row["cause"]),
+        venue=row["venue"],
+        underlying=row["underlying"],
+        cadence=row["cadence"],
+        model=row["model"],
+        metric=row["metric"],
+        scope=row["scope"],
+        opened_at_ms=ms_from_iso(row["opened_at"]),
+        last_seen_ms=ms_from_iso(row["last_seen"]),
+        resolved_at_ms=ms_or_none(resolved_at),
+        value=row["value"],
+        threshold=row["threshold"],
+        usd=row["usd"],
+        message=row["message"],
+        run_id=row["run_id"],
+        escalated=bool(row["escalated"]),
+        runs_seen=row["runs_seen"],
+        runs_quiet=row["runs_quiet"],
+    )
+    turned = row["desk_slot"] if by_desk else row["turned_slot"]
+    return Standing(incident, row["slot"], turned or row["slot"])

@@ -1,0 +1,259 @@
+"""What a pass may know of the passes before it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import bindparam, select, text
+from sqlalchemy.engine import Connection
+
+from monitor.assessment import Past, Stream
+from monitor.calibration.fit import FitStatus
+from monitor.diagnostics.base import History, PastFit, Series, SeriesKey
+from monitor.store import schema
+from monitor.store.base import Store
+from monitor.store.folder import query
+from monitor.store.folding import read_incidents
+from monitor.store.frames import alerts_frame as alerts_frame
+from monitor.store.frames import history_frame as history_frame
+from monitor.store.frames import parameters_frame as parameters_frame
+from monitor.store.frames import rejections_frame as rejections_frame
+from monitor.store.frames import runs_frame as runs_frame
+from monitor.store.frames import status_frame as status_frame
+from monitor.store.frames import surface_frame as surface_frame
+from monitor.store.times import ms_from_iso
+from monitor.verdict.base import Kind, PastVerdict, Status
+
+VERDICT_SLOTS = 30
+RESOLVED_SLOTS = 7
+_USABLE = {str(s) for s in (FitStatus.CONVERGED, FitStatus.MAX_EVALUATIONS, FitStatus.STALLED)}
+
+
+@dataclass(frozen=True, slots=True)
+class _PastRun:
+    key: int
+    slot: str
+    as_of_ms: int
+    n_quotes: int | None
+    chain_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    """What is kept of one verdict: by model, in one run."""
+
+    status: Status
+    beyond: tuple[str, ...]
+    is_blind: bool  # inconclusive for want of data: nothing of it may serve as a reference
+
+
+def read_past(
+    store: Store,
+    stream: Stream,
+    slot: str,
+    *,
+    series: Collection[tuple[str, str]],
+    window: int,
+) -> Past:
+    """Return what is known from the slots of `stream` before `slot`, each by the run that speaks.
+
+    Parameters
+    ----------
+    stream : Stream
+    slot : str
+        Nothing of this slot, nor of later ones, is read.
+    series : collection of (metric, scope)
+        The numbers whose history is wanted, for every model and for the market.
+    window : int
+        How many slots back the series reach.
+
+    Returns
+    -------
+    Past
+        Fits: each model's latest usable one within the last ``max(window, 30)`` slots; a fit
+        older than that says nothing of tonight. Series: oldest first. Verdicts: of the last 30
+        slots. Incidents: those not resolved, and those resolved within the last 7 slots.
+
+    Raises
+    ------
+    StoreUnavailable, SchemaMismatch
+    """
+    with store.reading() as connection:
+        key = store.dictionary.stream_key(connection, stream)
+        if key is None:
+            return Past()
+        runs = _past_runs(connection, key, slot, max(window, VERDICT_SLOTS))
+        if not runs:
+            return Past(incidents=read_incidents(connection, stream=key, slot=slot))
+        judged = _judgements(connection, runs)
+        oldest_kept = runs[:RESOLVED_SLOTS][-1].slot
+        return Past(
+            history=History(
+                fits=_fits(connection, runs, judged),
+                series=_series(connection, key, runs[:window], series),
+                chain_digest=runs[0].chain_digest,
+                n_quotes=runs[0].n_quotes,
+            ),
+            verdicts=_verdicts(runs[:VERDICT_SLOTS], judged),
+            incidents=read_incidents(connection, stream=key, slot=slot, resolved_since=oldest_kept),
+        )
+
+
+def _past_runs(connection: Connection, stream: int, slot: str, n: int) -> list[_PastRun]:
+    found = connection.execute(query("past_runs"), {"stream": stream, "slot": slot, "n": n})
+    return [
+        _PastRun(key, at, ms_from_iso(as_of), n_quotes, digest)
+        for key, at, as_of, n_quotes, digest in found
+    ]
+
+
+def _judgements(
+    connection: Connection, runs: Sequence[_PastRun]
+) -> dict[tuple[int, str], _Judgement]:
+    """Return the verdicts of `runs` by (run key, model)."""
+    keys = [run.key for run in runs]
+    findings: dict[tuple[int, int], list[tuple[str, str, str]]] = defaultdict(list)
+    for run, model, kind, metric, scope in connection.execute(_FINDINGS, {"keys": keys}):
+        findings[(run, model)].append((kind, metric, scope))
+    judged = {}
+    for run, model, name, status in connection.execute(_VERDICTS, {"keys": keys}):
+        of_run = findings[(run, model)]
+        is_blind = status == Status.INCONCLUSIVE and any(f[0] == Kind.DATA for f in of_run)
+        beyond = tuple(
+            f"{kind}/{metric}/{scope}" for kind, metric, scope in of_run if kind != Kind.DATA
+        )
+        judged[(run, name)] = _Judgement(Status(status), beyond, is_blind)
+    return judged
+
+
+def _verdicts(
+    runs: Sequence[_PastRun], judged: Mapping[tuple[int, str], _Judgement]
+) -> dict[str, tuple[PastVerdict, ...]]:
+    by_model: dict[str, list[PastVerdict]] = defaultdict(list)
+    as_of = {run.key: run.as_of_ms for run in runs}
+    order = {run.key: i for i, run in enumerate(runs)}
+    recent = ((k, j) for k, j in judged.items() if k[0] in order)
+    for (run, model), judgement in sorted(recent, key=lambda item: -order[item[0][0]]):
+        by_model[model].append(PastVerdict(as_of[run], judgement.status, judgement.beyond))
+    return {model: tuple(verdicts) for model, verdicts in sorted(by_model.items())}
+
+
+def _fits(
+    connection: Connection,
+    runs: Sequence[_PastRun],
+    judged: Mapping[tuple[int, str], _Judgement],
+) -> dict[str, PastFit]:
+    """Return each model's latest usable fit."""
+    order = {run.key: i for i, run in enumerate(runs)}
+    candidates: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+    for run, model, name, status in connection.execute(_FIT_STATES, {"keys": list(order)}):
+        judgement = judged.get((run, name))
+        if status in _USABLE and not (judgement and judgement.is_blind):
+            candidates[name].append((order[run], run, model))
+    fits = {}
+    for name, found in sorted(candidates.items()):
+        for i, _, model in sorted(found):
+            fit = _past_fit(connection, runs[i], model, name)
+            if fit is not None:
+                fits[name] = fit
+                break
+    return fits
+
+
+def _past_fit(connection: Connection, run: _PastRun, model: int, name: str) -> PastFit | None:
+    """Return one stored fit; None where its parameters cannot be laid on another chain."""
+    found = connection.execute(_PARAMETERS, {"run": run.key, "model": model}).all()
+    params = _floats([row[1] for row in found])
+    if np.isinf(params).any() or not np.isfinite(params).any():
+        return None
+    expiries = connection.execute(_EXPIRIES, {"run": run.key}).all()
+    return PastFit(
+        model=name,
+        as_of_ms=run.as_of_ms,
+        expiry_ms=np.array([ms_from_iso(row[0]) for row in expiries], dtype=np.int64),
+        tau=_floats([row[1] for row in expiries]),
+        names=tuple(row[0] for row in found),
+        params=params,
+        stderr=_floats([row[2] for row in found]),
+    )
+
+
+def _series(
+    connection: Connection,
+    stream: int,
+    runs: Sequence[_PastRun],
+    wanted: Collection[tuple[str, str]],
+) -> dict[SeriesKey, Series]:
+    """Return the named numbers of `runs`, by (model, metric, scope)."""
+    if not wanted or not runs:
+        return {}
+    pairs = set(wanted)
+    named: dict[int, SeriesKey] = {}
+    # A metric has few scopes but those of expiries, which come and go: ask by both.
+    for start in range(0, len(pairs), 200):
+        chunk = sorted(pairs)[start : start + 200]
+        values = {"stream": stream, "pairs": chunk}
+        for key, metric, scope, model in connection.execute(_SERIES, values):
+            named[key] = (model or None, metric, scope)
+    if not named:
+        return {}
+    position = {run.key: i for i, run in enumerate(reversed(runs))}
+    as_of = np.array([run.as_of_ms for run in reversed(runs)], dtype=np.int64)
+    found: dict[SeriesKey, list[tuple[int, float]]] = defaultdict(list)
+    keys = {"keys": sorted(named), "low": min(position), "high": max(position)}
+    for key, run, value in connection.execute(_VALUES, keys):
+        i = position.get(run)
+        if i is not None:
+            found[named[key]].append((i, value))
+    out = {}
+    for name in sorted(found, key=repr):
+        points = sorted(found[name])
+        at = np.array([i for i, _ in points], dtype=np.int64)
+        out[name] = Series(as_of[at], np.array([value for _, value in points]))
+    return out
+
+
+def _floats(values: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+
+
+def _among(column: Any) -> Any:
+    return column.in_(bindparam("keys", expanding=True))
+
+
+_v, _m, _f = schema.verdicts.c, schema.models.c, schema.findings.c
+_VERDICTS = (
+    select(_v.run_key, _v.model_key, _m.name, _v.status)
+    .join(schema.models, _m.key == _v.model_key)
+    .where(_among(_v.run_key))
+)
+_FINDINGS = (
+    select(_f.run_key, _f.model_key, _f.kind, _f.metric, _f.scope)
+    .where(_among(_f.run_key), _f.kind.in_([str(k) for k in (Kind.DATA, Kind.DRIFT, Kind.MISFIT)]))
+    .order_by(_f.run_key, _f.model_key, _f.i)
+)
+_t = schema.fits.c
+_FIT_STATES = (
+    select(_t.run_key, _t.model_key, _m.name, _t.status)
+    .join(schema.models, _m.key == _t.model_key)
+    .where(_among(_t.run_key))
+)
+_p, _e = schema.parameters.c, schema.expiries.c
+_PARAMETERS = (
+    select(_p.name, _p.value, _p.stderr)
+    .where(_p.run_key == bindparam("run"), _p.model_key == bindparam("model"))
+    .order_by(_p.i)
+)
+_EXPIRIES = select(_e.expiry, _e.tau).where(_e.run_key == bindparam("run")).order_by(_e.i)
+_s, _x = schema.series.c, schema.metrics.c
+_SERIES = text(
+    "SELECT key, metric, scope, model FROM series "
+    "WHERE stream_key = :stream AND (metric, scope) IN :pairs"
+).bindparams(bindparam("pairs", expanding=True))
+_VALUES = select(_x.series_key, _x.run_key, _x.value).where(
+    _among(_x.series_key), _x.run_key >= bindparam("low"), _x.run_key <= bindparam("high")
+)
