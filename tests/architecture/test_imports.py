@@ -23,6 +23,7 @@ LINES = [
     "diagnostics",
     "verdict",
     "incidents",
+    "assess",
     "assessment",
     "archive",
     "venues sandbox store channels",

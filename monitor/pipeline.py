@@ -1,0 +1,117 @@
+"""The pass in the world: fetch, archive, remember, judge, store, tell.
+
+Everything here touches something outside; what it does with it is `assess`, which touches nothing.
+The order is the promise: the raw snapshot is archived before anything is computed, results and
+messages are one transaction, and delivery reads what that transaction left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from monitor.archive import write_snapshot
+from monitor.assess import assess, run_of
+from monitor.assessment import Assessment, Past, Rules, Stream
+from monitor.channels import DeliveryReport, deliver_pending
+from monitor.diagnostics.drift import HISTORY_METRICS
+from monitor.errors import UsageError
+from monitor.incidents.lifecycle import is_blind
+from monitor.market.snapshot import Snapshot
+from monitor.store.base import Store
+from monitor.store.reader import has_run, read_past
+from monitor.store.writer import write_assessment
+from monitor.venues import Venue
+
+CADENCES = ("day", "snapshot")
+# Limits are learnt from the stream's own count of nights (see diagnostics.drift), so all of its
+# nights are read; a nightly stream takes thirty years to outgrow this.
+HISTORY_WINDOW = 11_000
+
+
+def slot_of(as_of: datetime, cadence: str) -> str:
+    """Return the schedule slot that a chain of time `as_of` answers for.
+
+    Raises
+    ------
+    UsageError
+        If `cadence` is not one of ``day`` and ``snapshot``.
+    """
+    if cadence == "day":
+        return f"{as_of:%Y-%m-%d}"
+    if cadence == "snapshot":
+        return f"{as_of:%Y-%m-%dT%H:%M:%SZ}"
+    raise UsageError(f"cadence must be one of {', '.join(CADENCES)}, was {cadence!r}")
+
+
+async def fetch(venue: Venue, underlying: str, archive_root: Path) -> Snapshot:
+    """Return the chain of `underlying` as it is now, archived before it is returned.
+
+    Raises
+    ------
+    VenueError
+        If the venue does not give a chain.
+    ArchiveError
+        If it cannot be archived: nothing is computed from what is not kept.
+    """
+    snapshot = await venue.fetch(underlying)
+    write_snapshot(archive_root, snapshot)
+    return snapshot
+
+
+def past_of(store: Store, stream: Stream, slot: str) -> Past:
+    """Return what a pass for `slot` may know."""
+    return read_past(store, stream, slot, series=HISTORY_METRICS, window=HISTORY_WINDOW)
+
+
+def run_pass(
+    store: Store,
+    snapshot: Snapshot,
+    rules: Rules,
+    *,
+    stream: Stream,
+    slot: str,
+    wall: datetime,
+    tell: bool,
+) -> Assessment | None:
+    """Judge one snapshot and store what was found.
+
+    Parameters
+    ----------
+    store : Store
+    snapshot : Snapshot
+    rules : Rules
+    stream : Stream
+    slot : str
+    wall : datetime
+        The desk's time.
+    tell : bool
+        Whether the desk is to be told: False for a backfill.
+
+    Returns
+    -------
+    Assessment or None
+        None if this very run (same snapshot, rules, code and past) was stored already.
+
+    Raises
+    ------
+    StoreError
+        Nothing of the run was kept.
+    """
+    past = past_of(store, stream, slot)
+    if has_run(store, run_of(snapshot, past, rules, stream=stream, slot=slot).id):
+        return None
+    assessment = assess(snapshot, past, rules, stream=stream, slot=slot)
+    write_assessment(store, assessment, wall=wall, tell=tell)
+    return assessment
+
+
+def deliver(store: Store, routes: Mapping[str, Sequence[str]], *, now: datetime) -> DeliveryReport:
+    """Send what is waiting in the outbox, and return what became of it."""
+    return deliver_pending(store, routes, now=now)
+
+
+def is_usable(assessment: Assessment) -> bool:
+    """Return whether the night could be judged: a chain that was fit to judge by."""
+    return not is_blind(assessment.verdicts)

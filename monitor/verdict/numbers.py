@@ -1,0 +1,81 @@
+"""Tonight's numbers and last nights' judgements, as the rules look them up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitor.diagnostics.base import CHAIN, History, MetricValue
+from monitor.outcome import Rejection
+from monitor.verdict.base import Kind, PastVerdict
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """One subject's numbers of one night: a model's, or the market's (`model` None)."""
+
+    model: str | None
+    values: dict[tuple[str, str], MetricValue]
+    rejections: tuple[Rejection, ...]
+    history: History
+    past: tuple[PastVerdict, ...]
+
+    @classmethod
+    def of(
+        cls,
+        model: str | None,
+        metrics: Iterable[MetricValue],
+        rejections: Iterable[Rejection],
+        history: History,
+        past: tuple[PastVerdict, ...],
+    ) -> Numbers:
+        """Return the subject's numbers out of the whole night's."""
+        values = {(m.metric, m.scope): m for m in metrics if m.model == model}
+        return cls(model, values, tuple(rejections), history, past)
+
+    def get(self, metric: str, scope: str = CHAIN) -> float | None:
+        """Return a number of tonight, or None where it has none."""
+        found = self.values.get((metric, scope))
+        return None if found is None else found.value
+
+    def scopes(self, metric: str) -> list[MetricValue]:
+        """Return all values of a metric, at every scope."""
+        return [v for (name, _), v in self.values.items() if name == metric]
+
+    def usual(self, metric: str) -> float | None:
+        """Return the median of a chain-wide metric over the nights before, or None."""
+        series = self.history.series.get((self.model, metric, CHAIN))
+        return None if series is None or not len(series) else float(np.median(series.value))
+
+    def learning(self) -> str | None:
+        """Return how far the reference is ("7 of 20 nights") while change cannot be judged."""
+        mine = f"/{self.model or 'market'}/"
+        return next(
+            (r.detail for r in self.rejections if r.reason == "learning" and mine in r.subject),
+            None,
+        )
+
+    def streak(self, kind: Kind, metric: str, scope: str = "") -> int:
+        """Return for how many nights in a row, ending last night, a finding has stood."""
+        key = f"{kind}/{metric}/{scope}"
+        count = 0
+        for night in reversed(self.past):
+            if not any(b == key or (not scope and b.startswith(key)) for b in night.beyond):
+                break
+            count += 1
+        return count
+
+    def standing(self, kind: Kind, metric: str, share: float) -> bool:
+        """Return whether a finding was usual before the present streak of it.
+
+        True also where there is no earlier night to compare with: what a model brings with it on
+        its first night is how it is, not what happened.
+        """
+        key = f"{kind}/{metric}/"
+        before = self.past[: len(self.past) - self.streak(kind, metric)]
+        if not before:
+            return True
+        hits = sum(any(b.startswith(key) for b in night.beyond) for night in before)
+        return hits >= share * len(before)
