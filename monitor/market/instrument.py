@@ -21,6 +21,7 @@ _NAME = re.compile(
     r"-(?P<day>\d{1,2})(?P<month>[A-Z]{3})(?P<year>\d{2})"
     r"-(?P<strike>\d+(?:d\d+)?)-(?P<kind>[CP])"
 )
+_FUTURE = re.compile(r"[A-Z0-9]+(?:_[A-Z]+)?-\d{1,2}[A-Z]{3}\d{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,21 @@ def parse_instrument(name: str) -> Instrument:
     return Instrument(
         base if quote is None else f"{base}_{quote}", to_ms(expiry), strike, match["kind"] == "C"
     )
+
+
+def parse_future_expiry(name: str) -> int | None:
+    """Return the expiry of a dated future, None for perpetuals, spreads and options.
+
+    Examples
+    --------
+    >>> parse_future_expiry("BTC-27MAR26")
+    1774598400000
+    >>> parse_future_expiry("BTC-PERPETUAL") is None
+    True
+    """
+    if not _FUTURE.fullmatch(name):
+        return None
+    return parse_instrument(f"{name}-1-C").expiry_ms
 
 
 def _strike_text(strike: float) -> str:
