@@ -103,6 +103,18 @@ def read_past(
         )
 
 
+def has_run(store: Store, run_id: str) -> bool:
+    """Return whether the run is stored and speaks for its slot: computing it again adds nothing.
+
+    Raises
+    ------
+    StoreUnavailable, SchemaMismatch
+    """
+    with store.reading() as connection:
+        found = connection.execute(query("speaking_run"), {"run": run_id}).first()
+    return found is not None
+
+
 def _past_runs(connection: Connection, stream: int, slot: str, n: int) -> list[_PastRun]:
     found = connection.execute(query("past_runs"), {"stream": stream, "slot": slot, "n": n})
     return [
@@ -117,7 +129,8 @@ def _judgements(
     """Return the verdicts of `runs` by (run key, model)."""
     keys = [run.key for run in runs]
     findings: dict[tuple[int, int], list[tuple[str, str, str]]] = defaultdict(list)
-    for run, model, kind, metric, scope in connection.execute(_FINDINGS, {"keys": keys}):
+    found = connection.execute(_FINDINGS, {"keys": keys}).cursor.fetchall()
+    for run, model, kind, metric, scope in found:
         findings[(run, model)].append((kind, metric, scope))
     judged = {}
     for run, model, name, status in connection.execute(_VERDICTS, {"keys": keys}):
@@ -201,20 +214,30 @@ def _series(
             named[key] = (model or None, metric, scope)
     if not named:
         return {}
-    position = {run.key: i for i, run in enumerate(reversed(runs))}
-    as_of = np.array([run.as_of_ms for run in reversed(runs)], dtype=np.int64)
-    found: dict[SeriesKey, list[tuple[int, float]]] = defaultdict(list)
-    keys = {"keys": sorted(named), "low": min(position), "high": max(position)}
-    for key, run, value in connection.execute(_VALUES, keys):
-        i = position.get(run)
-        if i is not None:
-            found[named[key]].append((i, value))
-    out = {}
-    for name in sorted(found, key=repr):
-        points = sorted(found[name])
-        at = np.array([i for i, _ in points], dtype=np.int64)
-        out[name] = Series(as_of[at], np.array([value for _, value in points]))
-    return out
+    ordered = sorted(runs, key=lambda run: run.key)
+    run_keys = np.array([run.key for run in ordered], dtype=np.int64)
+    as_of = np.array([run.as_of_ms for run in ordered], dtype=np.int64)
+    bounds = {"keys": sorted(named), "low": ordered[0].key, "high": ordered[-1].key}
+    rows = connection.execute(_VALUES, bounds).cursor.fetchall()
+    if not rows:
+        return {}
+    # All three columns as doubles: keys are far below 2**53.
+    table = np.array(rows, dtype=np.float64)
+    at = np.searchsorted(run_keys, table[:, 1])
+    speaks = run_keys[np.minimum(at, len(run_keys) - 1)] == table[:, 1]
+    names = sorted(set(named.values()), key=repr)
+    number = {name: i for i, name in enumerate(names)}
+    number_of_key = {key: number[name] for key, name in named.items()}
+    which = np.array([number_of_key[int(key)] for key in table[:, 0]], dtype=np.int64)
+    which, time, value = which[speaks], as_of[at[speaks]], table[speaks, 2]
+    order = np.lexsort((time, which))
+    which, time, value = which[order], time[order], value[order]
+    present, starts = np.unique(which, return_index=True)
+    ends = [*starts[1:], len(which)]
+    return {
+        names[i]: Series(time[start:end], value[start:end])
+        for i, start, end in zip(present.tolist(), starts.tolist(), ends, strict=True)
+    }
 
 
 def _floats(values: Sequence[Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
