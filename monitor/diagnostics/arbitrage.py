@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
 from monitor.arrays import FloatArray
+from monitor.calibration.fit import Fit
 from monitor.diagnostics.base import Evidence, Metric, Outcome, metric
 from monitor.market.quotes import Quotes
 from monitor.models.base import Grid, Model
@@ -144,13 +146,24 @@ def _as_calls(quotes: Quotes, here: np.ndarray) -> tuple[FloatArray, FloatArray]
 
 def _surface(evidence: Evidence) -> tuple[FloatArray, FloatArray] | None:
     """Return k and w of shape (m, points) over each expiry's quoted range."""
-    fit, model, quotes = evidence.fit, evidence.model, evidence.quotes
-    assert fit is not None and model is not None
-    if not np.all(np.isfinite(fit.params)):
+    assert evidence.fit is not None and evidence.model is not None
+    if not np.all(np.isfinite(evidence.fit.params)):
         return None
-    grid = dense_grid(quotes, _POINTS)
+    return _dense_surface(evidence.model, evidence.fit, evidence.quotes)
+
+
+# Two metrics look at one surface: fits and quotes are values, compared by identity.
+@lru_cache(maxsize=2)
+def _dense_surface(model: Model, fit: Fit, quotes: Quotes) -> tuple[FloatArray, FloatArray]:
+    grid = _dense_grid(quotes)
     w, _ = model.total_variance(fit.params, grid)
     return grid.k.reshape(quotes.m, -1), w.reshape(quotes.m, -1)
+
+
+@lru_cache(maxsize=1)
+def _dense_grid(quotes: Quotes) -> Grid:
+    # One grid for all models of a night, so that they share its Fourier kernels.
+    return dense_grid(quotes, _POINTS)
 
 
 def dense_grid(quotes: Quotes, points: int) -> Grid:
