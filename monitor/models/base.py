@@ -147,6 +147,14 @@ class Model(ABC):
             Derivative of `w` by each parameter.
         """
 
+    def bounds(self, grid: Grid) -> tuple[FloatArray, FloatArray]:
+        """Return lower and upper bounds of the vector on this grid, each of shape (P,).
+
+        Those declared, unless a model knows tighter ones that depend on where the quotes are.
+        """
+        tiled = self.tiled(grid)
+        return np.array([p.lower for p in tiled]), np.array([p.upper for p in tiled])
+
     def carry(
         self, params: FloatArray, expiry_ms: IntArray, tau: FloatArray, grid: Grid
     ) -> FloatArray:

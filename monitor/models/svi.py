@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitor.arrays import FloatArray
-from monitor.models.base import MODELS, Parameter
-from monitor.models.slices import Rows, SliceModel
+from monitor.arrays import FloatArray, IntArray
+from monitor.models.base import MODELS, Grid, Parameter
+from monitor.models.slices import Rows, SliceModel, rows_of
+from monitor.numerics.least_squares import Tolerances, solve_bounded
 
-# Trial vertices and curvatures of the start, in units of the slice's deviation sqrt(w): between
-# them lie the smiles of one day and of one year.
-_TRIAL_M = (-1.0, 0.0, 1.0)
-_TRIAL_S = (0.3, 1.0, 3.0)
-_STARTS = 3
+S_MIN = 1e-4
+RHO_MAX = 0.999
+# Where vertex and width may lie, in widths of the quoted range of log-moneyness. Outside, SVI is
+# a parabola or an exponential on the quotes: real chains then let m, s and b run to any size for a
+# hundredth of the cost, and the numbers mean nothing.
+_VERTEX_REACH = 0.75  # from the middle of the range
+_WIDTH_MAX = 2.0
+# Starts of vertex and log width, in deviations sqrt(w) of the slice.
+_STARTS = ((0.0, 1.0), (-0.7, 0.4), (0.7, 0.4))
+# The start is a start: it need not be exact.
+_START_TOLERANCES = Tolerances(cost=1e-6, step=1e-5, gradient=1e-7, max_evaluations=60)
 
 
 class Svi(SliceModel):
@@ -32,12 +39,21 @@ class Svi(SliceModel):
         # Lee's moment bound on the slope of total variance: b (1 + |rho|) <= 2.
         Parameter("b", 0.0, 2.0, "structure", "slope of the wings, dimensionless"),
         # At |rho| = 1 a wing is flat and m, s, a cannot be told apart.
-        Parameter("rho", -0.999, 0.999, "structure", "difference of the wings' slopes, in (-1, 1)"),
-        # No chain quotes strikes beyond a factor of e^5 from its forward.
-        Parameter("m", -5.0, 5.0, "structure", "log-moneyness of the vertex"),
-        # Below 1e-4 the smile is a corner between any two strikes; above 5 a parabola.
-        Parameter("s", 1e-4, 5.0, "structure", "width of the vertex in log-moneyness"),
+        Parameter("rho", -RHO_MAX, RHO_MAX, "structure", "difference of the wings' slopes"),
+        # No chain quotes strikes beyond a factor of e^8 from its forward; see `bounds`.
+        Parameter("m", -10.0, 10.0, "structure", "log-moneyness of the vertex"),
+        # Below S_MIN the smile has a corner between any two strikes; see `bounds`.
+        Parameter("s", S_MIN, 40.0, "structure", "width of the vertex in log-moneyness"),
     )
+
+    def bounds(self, grid: Grid) -> tuple[FloatArray, FloatArray]:
+        """Return the declared bounds, with vertex and width kept near each expiry's quotes."""
+        lower, upper = (b.reshape(grid.m, 5).copy() for b in super().bounds(grid))
+        middle, width = _range(rows_of(grid), grid.w_ref)
+        lower[:, 3] = np.maximum(lower[:, 3], middle - _VERTEX_REACH * width)
+        upper[:, 3] = np.minimum(upper[:, 3], middle + _VERTEX_REACH * width)
+        upper[:, 4] = np.minimum(upper[:, 4], _WIDTH_MAX * width)
+        return lower.ravel(), upper.ravel()
 
     def slice_variance(
         self, params: FloatArray, k: FloatArray, tau: FloatArray
@@ -46,54 +62,115 @@ class Svi(SliceModel):
         x = k - m
         root = np.sqrt(x * x + s * s)
         shape = rho * x + root
-        w = a + b * shape
         gradient = np.empty((*k.shape, 5))
         gradient[:, :, 0] = 1.0
         gradient[:, :, 1] = shape
         gradient[:, :, 2] = b * x
         gradient[:, :, 3] = -b * (rho + x / root)
         gradient[:, :, 4] = b * s / root
-        return w, gradient
+        return a + b * shape, gradient
 
     def slice_starts(self, rows: Rows, iv: FloatArray, noise: FloatArray) -> FloatArray:
-        """Return the best few of a lattice of vertices, each with its own linear solution.
+        """Return the ends of a search over vertex and width alone, from three places.
 
-        At fixed m and s the smile is linear in three coefficients (De Marco and Martini 2009,
-        "Quasi-explicit calibration of Gatheral's SVI model"), so that the lattice needs no search.
+        At fixed m and s the variance is linear in the other three, which are solved for exactly
+        (De Marco and Martini 2009, "Quasi-explicit calibration of Gatheral's SVI model"): the
+        search has two dimensions, no valley, and ends within a dozen steps.
         """
         tau = rows.tau[:, None]
         w = iv * iv * tau
-        weight = 1.0 / (2.0 * iv * tau * noise) ** 2
-        scale = np.sqrt(np.sum(weight * w, axis=1) / np.sum(weight, axis=1))
-        trial_m, trial_s = (g.ravel() for g in np.meshgrid(_TRIAL_M, _TRIAL_S))
-        m = trial_m[:, None] * scale  # (trials, slices)
-        s = np.maximum(trial_s[:, None] * scale, 1e-4)
-        y = (rows.k - m[:, :, None]) / s[:, :, None]
-        basis = np.stack([np.ones_like(y), y, np.sqrt(y * y + 1.0)], axis=-1)
-        weighted = basis * weight[:, :, None]
-        A = np.swapaxes(weighted, -1, -2) @ basis
-        # A touch of ridge: three quotes at neighbouring strikes do not determine three numbers.
-        A += 1e-9 * np.trace(A, axis1=-2, axis2=-1)[..., None, None] * np.eye(3)
-        rhs = np.swapaxes(weighted, -1, -2) @ w[None, :, :, None]
-        level, d, c = np.moveaxis(np.linalg.solve(A, rhs)[..., 0], -1, 0)
-        c = np.clip(
-            c, 1e-3 * scale * s, 2.0 * s / (1.0 + np.abs(d) / np.maximum(c, np.abs(d) + 1e-300))
+        # d iv = dw / (2 iv tau): residuals in vol over noise to first order.
+        weight = 1.0 / (2.0 * iv * tau * noise)
+        w_ref = np.sum(weight * w, axis=1) / np.sum(weight, axis=1)
+        deviation = np.sqrt(w_ref)
+        middle, width = _range(rows, w_ref)
+        n = len(_STARTS)
+        m = np.concatenate([start * deviation for start, _ in _STARTS])
+        s = np.concatenate([start * deviation for _, start in _STARTS])
+        rows_k, rows_w, rows_weight = (np.tile(a, (n, 1)) for a in (rows.k, w, weight))
+        reach, top = _VERTEX_REACH * width, np.maximum(_WIDTH_MAX * width, 2.0 * S_MIN)
+        bottom = np.full_like(width, np.log(S_MIN))
+
+        def residuals(x: FloatArray, which: IntArray) -> tuple[FloatArray, FloatArray]:
+            r, J, _ = _projected(x, rows_k[which], rows_w[which], rows_weight[which])
+            return r, J
+
+        ends = solve_bounded(
+            residuals,
+            np.stack([m, np.log(np.maximum(s, S_MIN))], axis=1),
+            np.tile(np.stack([middle - reach, bottom], axis=1), (n, 1)),
+            np.tile(np.stack([middle + reach, np.log(top)], axis=1), (n, 1)),
+            _START_TOLERANCES,
         )
-        d = np.clip(d, -0.95 * c, 0.95 * c)
-        # The best level once slope and tilt are admissible, that keeps the vertex positive.
-        shape = d[:, :, None] * basis[..., 1] + c[:, :, None] * basis[..., 2]
-        level = np.sum(weight * (w - shape), axis=-1) / np.sum(weight, axis=-1)
-        level = np.maximum(level, 0.01 * scale * scale - np.sqrt(c * c - d * d))
-        misfit = np.sum(weight * (level[:, :, None] + shape - w) ** 2, axis=-1)
-        best = np.argsort(misfit, axis=0, kind="stable")[:_STARTS]
-        raw = np.stack([level, c / s, d / c, m, s], axis=-1)
-        return np.take_along_axis(raw, best[:, :, None], axis=0)
+        raw = _admissible(ends.x, rows_k, rows_w, rows_weight)
+        raw = raw.reshape(n, len(width), 5)
+        order = np.argsort(ends.cost.reshape(n, -1), axis=0, kind="stable")
+        return np.take_along_axis(raw, order[:, :, None], axis=0)
 
     def age(self, params: FloatArray, tau_then: float, tau_now: float) -> FloatArray:
         """Return the same smile in vol, strike by strike: variance shrinks with the tenor."""
-        return np.asarray(params) * np.array(
-            [tau_now / tau_then, tau_now / tau_then, 1.0, 1.0, 1.0]
-        )
+        ratio = tau_now / tau_then
+        return np.asarray(params) * np.array([ratio, ratio, 1.0, 1.0, 1.0])
+
+
+def _range(rows: Rows, w_ref: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return middle and width of each expiry's quoted range; a narrow one counts as a deviation."""
+    low, high = rows.k.min(axis=1, initial=np.inf), rows.k.max(axis=1, initial=-np.inf)
+    return 0.5 * (low + high), np.maximum(high - low, np.sqrt(w_ref))
+
+
+def _projected(
+    x: FloatArray, k: FloatArray, w: FloatArray, weight: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return what of the residuals the linear coefficients cannot remove, at vertex and log width.
+
+    Variable projection with Kaufman's Jacobian. Returns residuals (B, l), their Jacobian
+    (B, l, 2) and the coefficients (B, 3) of 1, y and sqrt(y^2 + 1) - 1 with y = (k - m) / s.
+    """
+    m, s = x[:, :1], np.exp(x[:, 1:])
+    y = (k - m) / s
+    root = np.sqrt(y * y + 1.0)
+    basis = np.stack([np.ones_like(y), y, y * y / (root + 1.0)], axis=1) * weight[:, None, :]
+    # Gram-Schmidt by hand: three columns do not repay a call of LAPACK for each slice.
+    q = np.empty_like(basis)
+    R = np.zeros((len(k), 3, 3))
+    for i in range(3):
+        column = basis[:, i]
+        for j in range(i):
+            R[:, j, i] = np.sum(q[:, j] * column, axis=1)
+            column = column - R[:, j, i, None] * q[:, j]
+        R[:, i, i] = np.sqrt(np.sum(column * column, axis=1)) + 1e-300
+        q[:, i] = column / R[:, i, i, None]
+    target = w * weight
+    share = np.sum(q * target[:, None, :], axis=2)
+    level = share[:, 2] / R[:, 2, 2]
+    slope = (share[:, 1] - R[:, 1, 2] * level) / R[:, 1, 1]
+    base = (share[:, 0] - R[:, 0, 1] * slope - R[:, 0, 2] * level) / R[:, 0, 0]
+    tilt = -(slope[:, None] + level[:, None] * y / root) * weight
+    moved = np.stack([tilt / s, tilt * y], axis=1)
+    both = np.concatenate([moved, -target[:, None, :]], axis=1)
+    both = both - (both @ q.transpose(0, 2, 1)) @ q
+    return both[:, 2], both[:, :2].transpose(0, 2, 1), np.stack([base, slope, level], axis=1)
+
+
+def _admissible(x: FloatArray, k: FloatArray, w: FloatArray, weight: FloatArray) -> FloatArray:
+    """Return raw parameters (B, 5) within SVI's bounds, with the best level at that shape."""
+    _, _, coefficients = _projected(x, k, w, weight)
+    m, s = x[:, 0], np.exp(x[:, 1])
+    slope, curve = coefficients[:, 1], coefficients[:, 2]
+    # A concave smile has no SVI; a nearly flat one is the nearest.
+    b = np.maximum(curve, 1e-3 * np.abs(slope)) / s
+    rho = np.clip(slope / np.maximum(b * s, 1e-300), -0.99 * RHO_MAX, 0.99 * RHO_MAX)
+    b = np.clip(b, 1e-6, 1.9 / (1.0 + np.abs(rho)))
+    d = k - m[:, None]
+    root = np.sqrt(d * d + s[:, None] ** 2)
+    shape = b[:, None] * (rho[:, None] * d + root)
+    square = weight * weight
+    a = np.sum(square * (w - shape), axis=1) / np.sum(square, axis=1)
+    # Positive variance at every quote, so that there is a vol to improve on.
+    lowest = np.min(np.where(weight > 0.0, shape, np.inf), axis=1)
+    floor = 0.01 * np.sum(square * w, axis=1) / np.sum(square, axis=1)
+    return np.stack([np.maximum(a, floor - lowest), b, rho, m, s], axis=1)
 
 
 MODELS.add(Svi.name, Svi())

@@ -5,6 +5,11 @@ so that a dozen slices of one model cost little more than one; a problem leaves 
 is done. Every quantity is scaled by the largest column norms of the Jacobian seen so far, so that
 nothing depends on the units of a parameter.
 
+Option models have long bent valleys, in which straight steps crawl: SVI trades vertex against
+width, Heston mean reversion against vol of variance. Where a step did not do what the local model
+promised, the next one follows the valley's bend by geodesic acceleration (Transtrum and Sethna),
+at the price of one more evaluation.
+
 *Refused:* `scipy.optimize.least_squares`, whose trust-region reflective method spends twenty
 times the cost of an evaluation on itself and works on one problem at a time.
 """
@@ -28,6 +33,11 @@ _DAMPING_START = 1e-3
 _DAMPING_MIN = 1e-10
 _DAMPING_MAX = 1e12
 _ACCEPT = 1e-4  # actual over predicted reduction above which a step is taken (More 1978)
+# A step of which less or more than this share of the promise came true asks for acceleration.
+_STRAIGHT = (0.9, 1.1)
+_SLOPE = 1e-4  # cosine above which an optimum is not one, whatever rounding does
+_PROBE = 0.1  # where along the step the second derivative is taken (Transtrum and Sethna 2012)
+_BEND_MAX = 0.75  # twice the acceleration over the step, above which the series is not trusted
 
 
 class Ending(IntEnum):
@@ -51,6 +61,9 @@ class Tolerances:
         Scaled step relative to the scaled parameters, likewise.
     gradient : float
         Largest cosine between the residuals and a column of the Jacobian, likewise.
+    residual : float
+        Root of the mean squared residual that counts as zero: far below the unit of noise, far
+        above what rounding leaves.
     max_evaluations : int
         Evaluations of residuals and Jacobian, for each problem.
     """
@@ -58,6 +71,7 @@ class Tolerances:
     cost: float = 1e-10
     step: float = 1e-10
     gradient: float = 1e-10
+    residual: float = 1e-10
     max_evaluations: int = 200
 
 
@@ -74,20 +88,35 @@ class Solution:
 
 @dataclass
 class _State:
-    """The problems still under way."""
+    """The problems still under way, A of them."""
 
     which: IntArray
     x: FloatArray
-    H: FloatArray
-    g: FloatArray
+    r: FloatArray
+    J: FloatArray
+    H: FloatArray  # J'J
+    g: FloatArray  # J'r
     cost: FloatArray
     scale: FloatArray
     damping: FloatArray
     growth: FloatArray
+    bent: BoolArray  # the last step did not do what was promised
 
     def keep(self, mask: BoolArray) -> None:
-        for name, value in vars(self).items():
-            setattr(self, name, value[mask])
+        """Drop the problems where `mask` is false."""
+        if not np.all(mask):
+            for name, value in vars(self).items():
+                setattr(self, name, value[mask])
+
+    def move(self, taken: BoolArray, new: dict[str, FloatArray]) -> None:
+        """Put the new values in place where a step was taken."""
+        for name, value in new.items():
+            if np.all(taken):
+                setattr(self, name, value)
+            else:
+                old = getattr(self, name)
+                mask = taken.reshape((-1,) + (1,) * (old.ndim - 1))
+                setattr(self, name, np.where(mask, value, old))
 
 
 def solve_bounded(
@@ -116,7 +145,9 @@ def solve_bounded(
     References
     ----------
     .. [1] More, J. J. (1978). The Levenberg-Marquardt algorithm: implementation and theory.
-    .. [2] Kanzow, C., Yamashita, N. and Fukushima, M. (2004). Levenberg-Marquardt methods with
+    .. [2] Transtrum, M. K. and Sethna, J. P. (2012). Improvements to the Levenberg-Marquardt
+       algorithm for nonlinear least-squares minimization. arXiv:1201.5885.
+    .. [3] Kanzow, C., Yamashita, N. and Fukushima, M. (2004). Levenberg-Marquardt methods with
        strong local convergence properties for solving nonlinear equations with convex
        constraints. Journal of Computational and Applied Mathematics 172 (projected steps).
 
@@ -144,9 +175,11 @@ def solve_bounded(
         return out
     with np.errstate(all="ignore"):
         everyone = np.arange(B)
-        H, g, cost, norms = _normal_equations(*residuals(x, everyone))
+        r, J = residuals(x, everyone)
+        H, g, cost, norms = _normal_equations(r, J)
         out.cost[:] = cost
-        state = _State(everyone, x, H, g, cost, norms, np.full(B, _DAMPING_START), np.full(B, 4.0))
+        fresh = np.full(B, _DAMPING_START), np.full(B, 4.0), np.zeros(B, np.bool_)
+        state = _State(everyone, x, r, J, H, g, cost, norms, *fresh)
         state.keep(np.isfinite(cost))
         while len(state.which):
             _iterate(state, residuals, lower, upper, tol, out)
@@ -167,75 +200,103 @@ def _iterate(
     scale = np.maximum(s.scale, 1e-12 * s.scale.max(axis=1, keepdims=True))
     scale[scale == 0.0] = 1.0
     norm = np.sqrt(2.0 * s.cost)
-    gradient = np.max(np.where(blocked, 0.0, np.abs(s.g) / scale), axis=1) / np.where(
-        norm > 0.0, norm, 1.0
-    )
-    flat = gradient <= tol.gradient
+    cosine = np.where(blocked, 0.0, np.abs(s.g) / scale).max(axis=1) / np.where(norm > 0, norm, 1.0)
 
-    trial = _bounded_step(s, lo, hi, scale, blocked)
-    step = trial - s.x
-    predicted = -np.einsum("bi,bi->b", s.g + 0.5 * np.einsum("bij,bj->bi", s.H, step), step)
-    H, g, cost, norms = _normal_equations(*residuals(trial, s.which))
+    step = _bounded_step(s, s.g, lo - s.x, hi - s.x, scale, blocked)
+    predicted = -_dot(s.g + 0.5 * (s.H @ step[:, :, None])[:, :, 0], step)
+    if np.any(s.bent):
+        step = _accelerated(s, step, residuals, lo, hi, scale, blocked, out)
+    trial = np.clip(s.x + step, lo, hi)
+    r, J = residuals(trial, s.which)
+    H, g, cost, norms = _normal_equations(r, J)
     out.evaluations[s.which] += 1
-    actual = s.cost - cost
-    taken = (actual > 0.0) & (actual >= _ACCEPT * predicted)
-    small_gain = (predicted <= tol.cost * s.cost) & (np.abs(actual) <= tol.cost * s.cost)
-    short = np.linalg.norm(step * scale, axis=1) <= tol.step * np.linalg.norm(s.x * scale, axis=1)
 
+    actual = s.cost - cost
     quality = np.where(predicted > 0.0, actual / predicted, 0.0)
-    s.damping = np.where(
-        taken,
-        np.where(quality > 0.75, 0.1, np.where(quality < 0.25, 4.0, 0.5)) * s.damping,
-        s.growth * s.damping,
-    )
-    s.damping = np.clip(s.damping, _DAMPING_MIN, None)
+    taken = (actual > 0.0) & (quality >= _ACCEPT)
+    small_gain = (predicted <= tol.cost * s.cost) & (np.abs(actual) <= tol.cost * s.cost)
+    short = _dot(step, step, scale) <= tol.step**2 * _dot(s.x, s.x, scale)
+    # Steps that shrink to nothing up a slope have met a wall: beyond it nothing is finite.
+    walled = short & ~taken & (cosine > _SLOPE)
+    done = (cosine <= tol.gradient) | small_gain | (short & ~walled)
+    done |= s.cost <= 0.5 * tol.residual**2 * r.shape[1]
+    factor = np.where(quality > 0.75, 0.1, np.where(quality < 0.25, 4.0, 0.5))
+    s.damping = np.maximum(s.damping * np.where(taken, factor, s.growth), _DAMPING_MIN)
     s.growth = np.where(taken, 4.0, 2.0 * s.growth)
-    for name, new in (("x", trial), ("H", H), ("g", g), ("cost", cost)):
-        old = getattr(s, name)
-        where = taken.reshape((-1,) + (1,) * (old.ndim - 1))
-        setattr(s, name, np.where(where, new, old))
+    s.bent = ~((quality > _STRAIGHT[0]) & (quality < _STRAIGHT[1]))
+    s.move(taken, {"x": trial, "r": r, "J": J, "H": H, "g": g, "cost": cost})
     s.scale = np.where(taken[:, None], np.maximum(s.scale, norms), s.scale)
 
-    done = flat | small_gain | short | (s.cost == 0.0)
     spent = out.evaluations[s.which] >= tol.max_evaluations
-    stuck = s.damping > _DAMPING_MAX
+    stuck = walled | (s.damping > _DAMPING_MAX)
     leaving = done | spent | stuck
     if np.any(leaving):
         at = s.which[leaving]
         out.x[at], out.cost[at] = s.x[leaving], s.cost[leaving]
-        out.gradient[at] = gradient[leaving]
-        # Stuck with nothing left to gain is an optimum to rounding, not a failure.
-        hopeless = stuck & (predicted > 1e-6 * s.cost) & ~done
-        out.ending[at] = np.where(
-            done | (stuck & ~hopeless),
-            Ending.CONVERGED,
-            np.where(stuck, Ending.STALLED, Ending.MAX_EVALUATIONS),
-        )[leaving]
+        out.gradient[at] = cosine[leaving]
+        ending = np.where(stuck, Ending.STALLED, Ending.MAX_EVALUATIONS)
+        out.ending[at] = np.where(done, Ending.CONVERGED, ending)[leaving]
         s.keep(~leaving)
 
 
-def _bounded_step(
-    s: _State, lo: FloatArray, hi: FloatArray, scale: FloatArray, blocked: BoolArray
+def _accelerated(
+    s: _State,
+    step: FloatArray,
+    residuals: Residuals,
+    lo: FloatArray,
+    hi: FloatArray,
+    scale: FloatArray,
+    blocked: BoolArray,
+    out: Solution,
 ) -> FloatArray:
-    """Return the damped step's end; parameters that hit a bound stop there, the rest re-solve."""
+    """Return the step bent by half its geodesic acceleration, where that can be trusted."""
+    bent = np.flatnonzero(s.bent)
+    part = _State(**{name: value[bent] for name, value in vars(s).items()})
+    v = step[bent]
+    r, _ = residuals(part.x + _PROBE * v, part.which)
+    out.evaluations[part.which] += 1
+    second = (2.0 / _PROBE) * ((r - part.r) / _PROBE - (part.J @ v[:, :, None])[:, :, 0])
+    pull = (part.J.transpose(0, 2, 1) @ second[:, :, None])[:, :, 0]
+    nowhere = np.full_like(v, np.inf)
+    a = _bounded_step(part, pull, -nowhere, nowhere, scale[bent], blocked[bent])
+    gentle = 4.0 * _dot(a, a, scale[bent]) < _BEND_MAX**2 * _dot(v, v, scale[bent])
+    step = step.copy()
+    step[bent] = np.where(gentle[:, None], v + 0.5 * a, v)
+    return np.clip(step, lo - s.x, hi - s.x)
+
+
+def _bounded_step(
+    s: _State,
+    g: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    scale: FloatArray,
+    blocked: BoolArray,
+) -> FloatArray:
+    """Return the damped step within [low, high]; what hits a side stops, the rest re-solve."""
     p = s.x.shape[1]
     eye = np.eye(p)
-    fixed, move = blocked, np.zeros_like(s.x)
-    H = s.H / (scale[:, :, None] * scale[:, None, :]) + s.damping[:, None, None] * eye
+    fixed, step = blocked, np.zeros_like(s.x)
+    A = s.H / (scale[:, :, None] * scale[:, None, :]) + s.damping[:, None, None] * eye
     for _ in range(p):
-        free = ~fixed
-        both = free[:, :, None] & free[:, None, :]
-        rhs = -(s.g / scale + np.einsum("bij,bj->bi", H, np.where(fixed, move * scale, 0.0)))
-        A = np.where(both, H, eye)
-        y = np.linalg.solve(A, np.where(free, rhs, 0.0)[:, :, None])[:, :, 0]
-        move = np.where(fixed, move, y / scale)
-        end = s.x + move
-        out = free & ((end < lo) | (end > hi))
-        if not np.any(out):
-            break
-        move = np.where(out, np.clip(end, lo, hi) - s.x, move)
-        fixed = fixed | out
-    return np.clip(s.x + move, lo, hi)
+        rhs = g / scale
+        B = A
+        if np.any(fixed):
+            rhs = np.where(fixed, 0.0, rhs + (A @ (step * scale)[:, :, None])[:, :, 0])
+            B = np.where(fixed[:, :, None] | fixed[:, None, :], eye, A)
+        y = np.linalg.solve(B, -rhs[:, :, None])[:, :, 0]
+        end = np.where(fixed, step, y / scale)
+        beyond = ~fixed & ((end < low) | (end > high))
+        if not np.any(beyond):
+            return end
+        step = np.where(beyond, np.clip(end, low, high), np.where(fixed, step, 0.0))
+        fixed = fixed | beyond
+    return np.clip(end, low, high)
+
+
+def _dot(a: FloatArray, b: FloatArray, scale: FloatArray | float = 1.0) -> FloatArray:
+    """Return the inner product of each row of `a` and `b`, each first multiplied by `scale`."""
+    return np.sum(a * scale * b * scale, axis=1)
 
 
 def _normal_equations(
@@ -245,7 +306,7 @@ def _normal_equations(
     JT = J.transpose(0, 2, 1)
     H = JT @ J
     g = (JT @ r[:, :, None])[:, :, 0]
-    cost = 0.5 * np.einsum("bn,bn->b", r, r)
+    cost = 0.5 * np.sum(r * r, axis=1)
     finite = np.isfinite(cost) & np.isfinite(H).all(axis=(1, 2))
     norms = np.sqrt(np.maximum(np.diagonal(H, axis1=1, axis2=2), 0.0))
     return H, g, np.where(finite, cost, np.inf), norms
