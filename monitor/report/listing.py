@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from math import isfinite
 from typing import Any
 
@@ -16,15 +15,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from monitor.report.form import Format
 
-class Format(StrEnum):
-    """How a listing is written."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-    PARQUET = "parquet"
-
+_PIPE_WIDTH = 200  # where no terminal says how wide it is
 
 COLOURS = {
     "adequate": "green",
@@ -85,7 +78,9 @@ def table(
     if frame.empty:
         return Text(empty, style="dim")
     shown = [c for c in (columns or frame.columns) if c in frame.columns]
-    out = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    out = Table(
+        title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, show_edge=False
+    )
     for name in shown:
         numeric = pd.api.types.is_numeric_dtype(frame[name])
         wide = name in ("reason", "message", "definition", "meaning", "what")
@@ -105,8 +100,10 @@ def to_console(renderable: Table | Text | str, console: Console) -> None:
     if console.is_terminal:
         console.print(renderable)
     else:
-        wide = Console(file=console.file, width=200, no_color=True, highlight=False)
+        wide = Console(file=io.StringIO(), width=_PIPE_WIDTH, no_color=True, highlight=False)
         wide.print(renderable)
+        text: str = wide.file.getvalue()  # type: ignore[attr-defined]
+        console.file.write("".join(f"{line.rstrip()}\n" for line in text.splitlines()))
 
 
 def _plain(value: Any) -> Any:

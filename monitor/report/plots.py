@@ -96,7 +96,7 @@ def _terminal(frame: pd.DataFrame, lines: dict[str, pd.DataFrame], width: int, c
     for label, points in lines.items():
         times = points["as_of"].dt.strftime("%Y-%m-%d %H:%M").tolist()
         plotext.plot(times, points["value"].tolist(), label=label, marker="braille")
-    plotext.title(f"{_title(frame)} · {_axis(frame)}")
+    plotext.title(f"{_title(frame)} ({frame['unit'].iloc[0]})")
     drawn: str = plotext.build()
     return drawn if colour else plotext.uncolorize(drawn)
 

@@ -40,6 +40,10 @@ def judge_market(
 
 def _blinding(snapshot: Snapshot, numbers: Numbers, rules: JudgementRules) -> Iterator[Finding]:
     """Yield what makes the chain unfit to judge by."""
+    for missing in snapshot.context.missing:
+        if missing.subject == CHAIN:  # the venue gave none: nothing else can be said of it
+            yield _data("n_quotes", 0.0, float(rules.min_quotes), f"no chain: {missing.detail}")
+            return
     if numbers.history.chain_digest == snapshot.chain_digest:
         yield _data("chain_age", None, None, "stale: the chain is last night's, to the last digit")
     age = numbers.get("chain_age")

@@ -1,0 +1,76 @@
+"""The application: global options, error messages, exit codes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli import alerts, board, care, demo, known, night, sandbox
+from monitor.cli.context import Desk
+from monitor.errors import MonitorError, UsageError
+
+app = typer.Typer(
+    name="misspec",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Say every night, with evidence, whether the desk's option models still describe the "
+    "market: which, where on the surface, since when, by how much.",
+    epilog="Exit codes: 0 done · 1 the job failed or a pass had no usable data · 2 bad usage or "
+    "configuration · 3 only with --fail-on.",
+)
+
+for module in (demo, night, board, alerts, known, sandbox, care):
+    module.add_to(app)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"misspec {metadata.version('misspec')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="TOML file of settings; else MISSPEC_CONFIG, else the defaults. Every key can be "
+            "overridden by MISSPEC_… in the environment.",
+        ),
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say on stderr what is being done.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("monitor").setLevel(level)
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if verbose else "ERROR")
+    context.obj = Desk(config)
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command of the arguments; leave with its exit code and, on failure, one sentence."""
+    try:
+        app(args=arguments)
+    except MonitorError as error:
+        print(f"misspec: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except BrokenPipeError:  # `misspec history … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

@@ -1,0 +1,179 @@
+"""What is known: the verdict board, a metric through time, one night's smiles."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.cli.context import (
+    FailOnOption,
+    FormatOption,
+    ModelOption,
+    UnderlyingOption,
+    VenueOption,
+    among,
+    desk_of,
+    emit,
+    fail_on,
+    lower_bound,
+    stdout_console,
+    upper_bound,
+)
+from monitor.errors import UsageError
+from monitor.report.form import Format
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TimeOption = str | None
+SinceOption = Annotated[
+    TimeOption, typer.Option("--since", metavar="T", help="From this day or time on, UTC.")
+]
+UntilOption = Annotated[
+    TimeOption,
+    typer.Option("--until", metavar="T", help="To this day (its end) or time, UTC."),
+]
+CadenceOption = Annotated[
+    str | None,
+    typer.Option("--cadence", help="day or snapshot; histories of the two are never mixed."),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(status)
+    app.command()(history)
+    app.command()(surface)
+
+
+def status(
+    context: typer.Context,
+    venue: VenueOption = None,
+    underlying: UnderlyingOption = None,
+    model: ModelOption = None,
+    at: Annotated[
+        TimeOption, typer.Option("--at", metavar="T", help="The board as of this day or time.")
+    ] = None,
+    fail: FailOnOption = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """The verdict board: each model's status on each venue and underlying, and why."""
+    from monitor.store.frames import status_frame
+
+    with desk_of(context).store(readonly=True) as store:
+        frame = status_frame(store, at=upper_bound(at))
+        for names, column in ((venue, "venue"), (underlying, "underlying"), (model, "model")):
+            frame = among(names, frame, column)
+        columns = "as_of venue underlying cadence model status reason".split()
+        frame = in_order(frame, desk_of(context).config.models)
+        emit(frame, form, columns=columns, empty="no pass has been judged yet: misspec nightly")
+        fail_on(store, fail)
+
+
+def in_order(board: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
+    """Return the board with each stream's market first, then its models as configured."""
+    rank = {name: i for i, name in enumerate(("market", *models))}
+    order = board["model"].map(lambda name: rank.get(name, len(rank)))
+    keys = ["venue", "underlying", "cadence"]
+    return board.assign(order=order).sort_values([*keys, "order", "model"]).drop(columns="order")
+
+
+def history(
+    context: typer.Context,
+    metric: Annotated[
+        str, typer.Option("--metric", metavar="NAME", help="Which one; `misspec metrics` lists.")
+    ],
+    model: Annotated[str | None, typer.Option("--model", metavar="M")] = None,
+    underlying: Annotated[str | None, typer.Option("--underlying", metavar="U")] = None,
+    venue: Annotated[str | None, typer.Option("--venue", metavar="V")] = None,
+    scope: Annotated[
+        str | None,
+        typer.Option(
+            "--scope", help="chain (default where it exists), wing:put, expiry:2026-03-27, … or all"
+        ),
+    ] = None,
+    cadence: CadenceOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            "--plot",
+            metavar="terminal|FILE.png|FILE.html",
+            help="Draw it instead of listing it.",
+        ),
+    ] = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """A metric through time, as a listing or a plot."""
+    from monitor.diagnostics import METRICS
+    from monitor.report.plots import TERMINAL, plot_history
+    from monitor.store.frames import history_frame
+
+    METRICS[metric]
+    with desk_of(context).store(readonly=True) as store:
+        frame = history_frame(
+            store,
+            metric,
+            model=model,
+            underlying=underlying,
+            venue=venue,
+            scope=None if scope in (None, "all") else scope,
+            cadence=cadence,
+            since=lower_bound(since),
+            until=upper_bound(until),
+        )
+    if scope is None and (frame["scope"] == "chain").any():
+        frame = frame[frame["scope"] == "chain"]
+    if plot is None:
+        columns = "as_of venue underlying model metric scope value unit n stderr run_id".split()
+        emit(frame, form, columns=columns, empty=f"no value of {metric} in this range")
+        return
+    if frame["cadence"].nunique() > 1:
+        raise UsageError("this history has two cadences: choose with --cadence day or snapshot")
+    console = stdout_console()
+    drawn = plot_history(frame, plot, width=console.width, colour=console.is_terminal)
+    if plot == TERMINAL:
+        print(drawn)
+    else:
+        print(drawn, file=sys.stderr)
+
+
+def surface(
+    context: typer.Context,
+    underlying: Annotated[str, typer.Option("--underlying", metavar="U")],
+    model: ModelOption = None,
+    venue: Annotated[str | None, typer.Option("--venue", metavar="V")] = None,
+    cadence: CadenceOption = None,
+    at: Annotated[
+        TimeOption, typer.Option("--at", metavar="T", help="The night of this day or time.")
+    ] = None,
+    run: Annotated[str | None, typer.Option("--run", metavar="RUN_ID")] = None,
+    expiry: Annotated[
+        str | None, typer.Option("--expiry", metavar="DAY", help="Only this expiry: 2026-03-27.")
+    ] = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """One night, quote by quote: the market's smile against each model's."""
+    from monitor.store.frames import surface_frame
+
+    with desk_of(context).store(readonly=True) as store:
+        frame = surface_frame(
+            store,
+            run_id=run,
+            underlying=underlying,
+            at=upper_bound(at),
+            venue=venue,
+            cadence=cadence,
+            models=model,
+        )
+    days = frame["expiry"].dt.strftime("%Y-%m-%d")
+    if expiry is not None:
+        frame = among([expiry], frame.assign(day=days), "day").drop(columns="day")
+    columns = "model expiry strike cp k iv_bid iv_ask iv model_iv residual z".split()
+    first = frame.iloc[0] if len(frame) else None
+    title = None if first is None else f"{underlying} {first.as_of:%Y-%m-%d %H:%M} UTC"
+    emit(frame, form, title=title, columns=columns, empty="no quote of this expiry")

@@ -1,0 +1,59 @@
+"""What keeps the whole in order: the doctor, the database."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+from monitor.cli.context import FormatOption, desk_of, emit, frame_of, stderr_console
+from monitor.report.form import Format
+
+db = typer.Typer(no_args_is_help=True, help="The database: where it is, its schema, migrations.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(doctor)
+    app.add_typer(db, name="db")
+
+
+def doctor(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
+    """Try each thing a night needs: what works, what does not, what to do."""
+    from monitor.health import examine
+
+    with stderr_console().status("examining …"):
+        checks = list(examine(desk_of(context).config))
+    columns = ["what", "outcome", "found", "advice"]
+    emit(frame_of([asdict(c) for c in checks], columns), form)
+    if any(c.outcome == "error" for c in checks):
+        raise typer.Exit(1)
+
+
+@db.command()
+def upgrade(context: typer.Context) -> None:
+    """Bring the database to this version's schema, all of it or nothing; make a backup first."""
+    from monitor.store import open_store
+
+    with open_store(desk_of(context).config.database) as store:
+        before = store.check()
+        store.upgrade()
+        print(f"{store.address}: {before} before, {store.check()} now")
+
+
+@db.command()
+def current(context: typer.Context) -> None:
+    """Print where the database's schema stands: current, older, newer or empty."""
+    from monitor.store import open_store
+
+    with open_store(desk_of(context).config.database, readonly=True) as store:
+        print(store.check())
+
+
+@db.command()
+def path(context: typer.Context) -> None:
+    """Print the database's address, without secrets."""
+    from monitor.store import open_store
+
+    with open_store(desk_of(context).config.database, readonly=True) as store:
+        print(store.address)

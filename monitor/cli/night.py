@@ -1,0 +1,183 @@
+"""The jobs: a night now, a backfill, the schedules."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.cli.board import in_order
+from monitor.cli.context import (
+    FailOnOption,
+    FormatOption,
+    ModelOption,
+    UnderlyingOption,
+    VenueOption,
+    desk_of,
+    emit,
+    fail_on,
+    lower_bound,
+    stderr_console,
+    upper_bound,
+)
+from monitor.errors import MonitorError, UsageError
+from monitor.report.form import Format
+
+if TYPE_CHECKING:
+    from monitor.jobs import Progress, Target
+
+BOARD = "as_of venue underlying model status reason".split()
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(nightly)
+    app.command()(backfill)
+    app.command()(serve)
+
+
+def nightly(
+    context: typer.Context,
+    venue: VenueOption = None,
+    underlying: UnderlyingOption = None,
+    model: ModelOption = None,
+    fail: FailOnOption = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """One night now: fetch, archive, calibrate, measure, judge, store, tell."""
+    from monitor import jobs
+    from monitor.store.frames import status_frame
+
+    desk = desk_of(context)
+    targets = jobs.targets(desk.config, venue or (), underlying or ())
+    jobs.rules_for(desk.config, model or ())  # an unknown name before the engine starts
+    what = ", ".join(f"{t.venue} {t.underlying}" for t in targets)
+    console = stderr_console()
+    with console.status(f"judging {what} …"):
+        state = asyncio.run(run_flow(desk.config_path, targets, model or []))
+    with desk.store(readonly=True) as store:
+        frame = status_frame(store)
+        asked = {(t.venue, t.underlying) for t in targets}
+        mine = [(v, u) in asked for v, u in zip(frame["venue"], frame["underlying"], strict=True)]
+        emit(in_order(frame[mine], desk.config.models), form, columns=BOARD)
+        if state[0] is False:
+            raise MonitorError(state[1])
+        fail_on(store, fail)
+
+
+async def run_flow(
+    config: Path | None, targets: tuple[Target, ...], models: list[str]
+) -> tuple[bool, str]:
+    """Run the nightly flow once in this process; return whether it ended well, and what it said."""
+    from flows.nightly import nightly as flow
+
+    state = await flow(
+        venues=list(dict.fromkeys(t.venue for t in targets)),
+        underlyings=list(dict.fromkeys(t.underlying for t in targets)),
+        models=models,
+        config=str(config.absolute()) if config else None,
+        return_state=True,
+    )
+    if state.is_crashed() or (state.is_failed() and not state.message.startswith("no usable")):
+        await state.result(raise_on_failure=True)
+    return state.is_completed(), state.message or ""
+
+
+def backfill(
+    context: typer.Context,
+    archive: Annotated[
+        list[Path],
+        typer.Option("--archive", metavar="PATH", help="Parquet file or folder; repeatable."),
+    ],
+    more: Annotated[list[Path] | None, typer.Argument(metavar="PATH…", hidden=True)] = None,
+    every: Annotated[
+        str,
+        typer.Option(
+            "--every",
+            metavar="day|snapshot",
+            help="The last snapshot of each UTC day, or all of them; two histories, never mixed.",
+        ),
+    ] = "day",
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="T", help="From this day or time on, UTC.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="T", help="To this day (its end) or time, UTC.")
+    ] = None,
+    underlying: UnderlyingOption = None,
+    model: ModelOption = None,
+) -> None:
+    """The same pass over recorded snapshots, in time order, knowing only what was known then.
+
+    What is stored is not done again: stop it and run it again, it goes on where it stood.
+    """
+    from monitor import jobs
+
+    if every not in ("day", "snapshot"):
+        raise UsageError(f"--every takes day or snapshot, was {every!r}")
+    config = desk_of(context).config
+    steps = jobs.backfill(
+        config,
+        jobs.rules_for(config, model or ()),
+        [*archive, *(more or ())],
+        every="day" if every == "day" else "snapshot",
+        since=lower_bound(since),
+        until=upper_bound(until),
+        underlyings=underlying or (),
+    )
+    done = new = blind = total = 0
+    try:
+        for step in _shown(steps):
+            done, total = step.done, step.total
+            new, blind = new + step.is_new, blind + (not step.usable)
+    except KeyboardInterrupt:
+        raise MonitorError(
+            f"stopped after {done} of {total or 'all'} snapshots; they are kept. "
+            "Run the same command again to go on"
+        ) from None
+    print(f"{done} snapshots: {new} new, {done - new} stored before, {blind} without usable data")
+    if blind:
+        raise typer.Exit(1)
+
+
+def _shown(steps: Iterator[Progress]) -> Iterator[Progress]:
+    """Yield the steps, with a bar on stderr."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from monitor.conventions import from_ms
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=stderr_console(),
+    ) as progress:
+        bar = progress.add_task("reading the archive", total=None)
+        for step in steps:
+            said = f"{step.ref.underlying} {from_ms(step.ref.as_of_ms):%Y-%m-%d %H:%M}"
+            progress.update(bar, description=said, completed=step.done, total=step.total)
+            yield step
+
+
+def serve(context: typer.Context) -> None:
+    """Run the schedules until interrupted; a Prefect server of its own unless one is configured."""
+    from flows.schedules import serve_schedules
+
+    desk = desk_of(context)
+    path = desk.config_path
+    console = stderr_console()
+    console.print(f"nightly at {desk.config.schedule.nightly} UTC; Ctrl-C stops")
+    serve_schedules(desk.config, str(path.absolute()) if path else None)

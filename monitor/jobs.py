@@ -1,0 +1,300 @@
+"""The jobs that a flow or a command starts: a night, a backfill. Plain functions, no engine.
+
+Imports pipeline and below. A night asks each venue for each underlying and always ends in a run:
+a venue that gives no chain leaves an empty one behind, with the reason, which is judged
+`inconclusive` like any other night without data and told the same way. *Refused:* a night that
+failed and left yesterday's green on the board.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from monitor.archive import SnapshotRef, list_snapshots, read_refs, select, write_snapshot
+from monitor.archive.index import Every
+from monitor.assessment import Assessment, Rules, Stream
+from monitor.channels import DeliveryReport
+from monitor.config import Config
+from monitor.conventions import from_ms, to_ms
+from monitor.errors import UsageError, VenueError
+from monitor.market.snapshot import MarketContext, Snapshot
+from monitor.models import MODELS
+from monitor.outcome import Rejection
+from monitor.pipeline import deliver, fetch, is_usable, run_pass, slot_of
+from monitor.store import SchemaState, Store, open_store
+from monitor.store.writer import record_job
+from monitor.venues import VENUES, Venue, open_venue
+from monitor.verdict.base import Severity
+
+CADENCE = "day"  # of the nightly stream
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What one nightly pass is about."""
+
+    venue: str
+    underlying: str
+
+
+@dataclass(frozen=True, slots=True)
+class PassResult:
+    """How one pass ended.
+
+    Attributes
+    ----------
+    target : Target
+    slot : str
+    usable : bool
+        Whether there was data to judge by.
+    note : str
+        One line.
+    """
+
+    target: Target
+    slot: str
+    usable: bool
+    note: str
+
+
+def now() -> datetime:
+    """Return the desk's time."""
+    return datetime.now(UTC)
+
+
+def open_database(config: Config) -> Store:
+    """Return the store, created where there is none yet; an older schema is not touched."""
+    store = open_store(config.database)
+    if store.check() is SchemaState.EMPTY:
+        store.upgrade()
+    return store
+
+
+def targets(
+    config: Config, venues: Sequence[str] = (), underlyings: Sequence[str] = ()
+) -> tuple[Target, ...]:
+    """Return what a night is about: all that is configured, or what is named.
+
+    Raises
+    ------
+    UnknownNameError
+        If a venue is not registered.
+    """
+    for name in venues:
+        VENUES[name]
+    asked = tuple(u.upper() for u in underlyings) or config.underlyings
+    return tuple(Target(v, u) for v in (tuple(venues) or config.venues.active) for u in asked)
+
+
+def rules_for(config: Config, models: Sequence[str] = ()) -> Rules:
+    """Return the configured rules, for some models only where they are named.
+
+    Raises
+    ------
+    UnknownNameError
+        If a model is not registered.
+    """
+    for name in models:
+        MODELS[name]
+    return replace(config.rules(), models=tuple(models)) if models else config.rules()
+
+
+async def run_night(
+    config: Config, target: Target, rules: Rules, *, late: timedelta = timedelta()
+) -> PassResult:
+    """Fetch, archive, judge and store one chain.
+
+    Parameters
+    ----------
+    config : Config
+    target : Target
+    rules : Rules
+    late : timedelta
+        How long after its time the run began: the slot is the one of the venue's time then, so
+        that a run of 22:30 that begins after midnight answers for the day before.
+
+    Raises
+    ------
+    StoreError
+        Nothing was stored; the chain is in the archive.
+    """
+    started = now()
+    settings = config.venue(target.venue)
+    rng = np.random.default_rng()
+    with open_database(config) as store:
+        async with open_venue(target.venue, settings, rng=rng, sleep=asyncio.sleep) as venue:
+            try:
+                snapshot = await fetch(venue, target.underlying, config.archive)
+            except VenueError as error:
+                snapshot = await _unanswered(venue, target, error)
+                write_snapshot(config.archive, snapshot)
+        slot = slot_of(snapshot.as_of - late, CADENCE)
+        # The venue's own name: a recorded chain stays part of the history it was recorded from.
+        stream = Stream(snapshot.venue, snapshot.underlying, CADENCE)
+        found = run_pass(store, snapshot, rules, stream=stream, slot=slot, wall=now(), tell=True)
+        result = _result_of(target, slot, found)
+        record_job(
+            store,
+            job="nightly",
+            stream=stream,
+            slot=slot,
+            outcome="done" if result.usable else "no usable data",
+            note=result.note,
+            started_wall=started,
+            ended_wall=now(),
+        )
+    return result
+
+
+def _result_of(target: Target, slot: str, found: Assessment | None) -> PassResult:
+    if found is None:
+        return PassResult(target, slot, True, "this very run was stored before; nothing to do")
+    if is_usable(found):
+        said = ", ".join(f"{v.model} {v.status}" for v in found.verdicts)
+        return PassResult(target, slot, True, said)
+    return PassResult(target, slot, False, found.verdicts[0].reason)
+
+
+async def _unanswered(venue: Venue, target: Target, error: VenueError) -> Snapshot:
+    """Return the chain of a venue that gave none: no rows, and why."""
+    try:
+        now_ms = await venue.now_ms()
+    except VenueError:
+        now_ms = to_ms(now())  # nothing else is left that tells the time
+    why = Rejection("context", type(error).__name__, "chain", str(error))
+    none = np.empty(0)
+    return Snapshot(
+        venue=target.venue,
+        underlying=target.underlying,
+        as_of_ms=now_ms,
+        price_unit="coin",
+        instrument=(),
+        underlying_index=(),
+        expiry_ms=none,
+        is_call=none,
+        strike=none,
+        forward=none,
+        bid=none,
+        ask=none,
+        mark=none,
+        mark_iv=none,
+        open_interest=none,
+        volume=none,
+        venue_now_ms=now_ms,
+        context=MarketContext(missing=(why,)),
+    )
+
+
+def record_skip(config: Config, target: Target, *, slot: str, note: str) -> None:
+    """Store that a run left without doing anything, and why."""
+    at = now()
+    with open_database(config) as store:
+        record_job(
+            store,
+            job="nightly",
+            stream=Stream(target.venue, target.underlying, CADENCE),
+            slot=slot,
+            outcome="skipped",
+            note=note,
+            started_wall=at,
+            ended_wall=at,
+        )
+
+
+def tell(config: Config) -> DeliveryReport:
+    """Deliver what waits in the outbox."""
+    with open_database(config) as store:
+        return deliver(store, routes_of(config), now=now())
+
+
+def routes_of(config: Config) -> dict[str, tuple[str, ...]]:
+    """Return the receivers of each severity."""
+    return {s.value: config.alerts.routes.of(s) for s in Severity}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a backfill stands, after each snapshot.
+
+    Attributes
+    ----------
+    done, total : int
+    ref : SnapshotRef
+        The one just finished.
+    is_new, usable : bool
+        False for `is_new`: it was stored by an earlier backfill.
+    """
+
+    done: int
+    total: int
+    ref: SnapshotRef
+    is_new: bool
+    usable: bool
+
+
+def backfill(
+    config: Config,
+    rules: Rules,
+    paths: Sequence[Path],
+    *,
+    every: Every = "day",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    underlyings: Sequence[str] = (),
+) -> Iterator[Progress]:
+    """Judge recorded snapshots in time order, knowing at each only what was known then.
+
+    Each is stored before the next is begun; one that is stored already is passed over, so that a
+    backfill that was stopped goes on where it stood.
+
+    Parameters
+    ----------
+    every : {"day", "snapshot"}
+        The last snapshot of each UTC day, or all. The cadence is part of the history's key.
+    since, until : datetime, optional
+        ``since <= as_of < until``.
+
+    Yields
+    ------
+    Progress
+
+    Raises
+    ------
+    ArchiveError, StoreError
+        What was finished is kept.
+    UsageError
+        If nothing in the archive is meant.
+    """
+    refs = list_snapshots(paths)
+    wanted = [u.upper() for u in underlyings]
+    chosen = select(refs, underlying=wanted or None, since=since, until=until, every=every)
+    if not chosen:
+        held = sorted({ref.underlying for ref in refs})
+        span = f"{from_ms(refs[0].as_of_ms):%Y-%m-%d} to {from_ms(refs[-1].as_of_ms):%Y-%m-%d}"
+        raise UsageError(f"no snapshot is meant: the archive holds {', '.join(held)} from {span}")
+    with open_database(config) as store:
+        for done, (ref, snapshot) in enumerate(_paired(chosen), start=1):
+            found = run_pass(
+                store,
+                snapshot,
+                rules,
+                stream=Stream(snapshot.venue, snapshot.underlying, every),
+                slot=slot_of(snapshot.as_of, every),
+                wall=now(),
+                tell=False,
+            )
+            usable = found is None or is_usable(found)
+            yield Progress(done, len(chosen), ref, found is not None, usable)
+
+
+def _paired(refs: Sequence[SnapshotRef]) -> Iterator[tuple[SnapshotRef, Snapshot]]:
+    """Return each snapshot with its reference; one that lies in two files is given once."""
+    by_place = {(r.as_of_ms, r.venue, r.underlying): r for r in refs}
+    for snapshot in read_refs(refs):
+        yield by_place[snapshot.as_of_ms, snapshot.venue, snapshot.underlying], snapshot
