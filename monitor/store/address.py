@@ -53,10 +53,10 @@ def redacted(url: URL) -> str:
     Examples
     --------
     >>> redacted(make_url("postgresql://desk:hunter2@db/misspec?sslpassword=x"))
-    'postgresql://desk:***@db/misspec?sslpassword=***'
+    'postgresql://desk:***@db/misspec?sslpassword=hidden'
     """
     query = {
-        name: "***" if any(word in name.lower() for word in _SECRET_WORDS) else value
+        name: "hidden" if any(word in name.lower() for word in _SECRET_WORDS) else value
         for name, value in url.query.items()
     }
     shown = url.set(query=query, drivername=url.get_backend_name())

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Table, tuple_
+from sqlalchemy import Integer, Table
 from sqlalchemy.engine import Connection
-from sqlalchemy.sql import select
 
 from monitor.assessment import Stream
 from monitor.store import schema
 from monitor.store.bulk import insert_or_nothing
 
 Words = tuple[Any, ...]
-_CHUNK = 100  # SQLite allows 32,766 values a statement; a short one is compiled once and kept
+_CHUNK = 500  # rows a statement: SQLite allows 32,766 values
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "streams": ("venue", "underlying", "cadence"),
@@ -74,15 +73,25 @@ def _row(table: str, words: Words) -> dict[str, Any]:
 
 
 def _look_up(connection: Connection, table: Table, wanted: list[Words]) -> dict[Words, int]:
-    columns = [table.c[name] for name in _COLUMNS[table.name]]
+    """Return the keys of those of `wanted` that are there.
+
+    By a join, of which both databases make one search of the unique index a row; of
+    ``(a, b) IN (...)`` SQLite makes a scan.
+    """
+    names = _COLUMNS[table.name]
+    mark = "?" if connection.dialect.name == "sqlite" else "%s"
+    types = ("INTEGER" if isinstance(table.c[name].type, Integer) else "TEXT" for name in names)
+    row = f"({', '.join(f'CAST({mark} AS {kind})' for kind in types)})"
+    same = " AND ".join(f"t.{name} = w.{name}" for name in names)
     found: dict[Words, int] = {}
     for start in range(0, len(wanted), _CHUNK):
         chunk = wanted[start : start + _CHUNK]
-        condition = (
-            columns[0].in_([words[0] for words in chunk])
-            if len(columns) == 1
-            else tuple_(*columns).in_(chunk)
+        statement = (
+            f"WITH w ({', '.join(names)}) AS (VALUES {', '.join([row] * len(chunk))}) "
+            f"SELECT t.key, {', '.join(f't.{name}' for name in names)} "
+            f"FROM w JOIN {table.name} t ON {same}"
         )
-        for key, *words in connection.execute(select(table.c.key, *columns).where(condition)):
+        values = tuple(value for words in chunk for value in words)
+        for key, *words in connection.exec_driver_sql(statement, values):
             found[tuple(words)] = key
     return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import bindparam, select
 from sqlalchemy.engine import Connection
 
 from monitor.assessment import Past, Stream
@@ -27,8 +27,10 @@ from monitor.store.frames import status_frame as status_frame
 from monitor.store.frames import surface_frame as surface_frame
 from monitor.store.times import ms_from_iso
 from monitor.verdict.base import Kind, PastVerdict, Status
+from monitor.verdict.market import MARKET
 
 VERDICT_SLOTS = 30
+FIT_SLOTS = 120
 RESOLVED_SLOTS = 7
 _USABLE = {str(s) for s in (FitStatus.CONVERGED, FitStatus.MAX_EVALUATIONS, FitStatus.STALLED)}
 
@@ -74,8 +76,8 @@ def read_past(
     Returns
     -------
     Past
-        Fits: each model's latest usable one within the last ``max(window, 30)`` slots; a fit
-        older than that says nothing of tonight. Series: oldest first. Verdicts: of the last 30
+        Fits: each model's latest usable one within the last 120 slots; an older one says nothing
+        of tonight. Series: oldest first. Verdicts: of the last 30
         slots. Incidents: those not resolved, and those resolved within the last 7 slots.
 
     Raises
@@ -86,19 +88,25 @@ def read_past(
         key = store.dictionary.stream_key(connection, stream)
         if key is None:
             return Past()
-        runs = _past_runs(connection, key, slot, max(window, VERDICT_SLOTS))
+        runs = _past_runs(connection, key, slot, max(window, FIT_SLOTS))
         if not runs:
             return Past(incidents=read_incidents(connection, stream=key, slot=slot))
-        judged = _judgements(connection, runs)
+        recent = runs[:VERDICT_SLOTS]
+        judged = _judgements(connection, recent)
+        fits = _fits(connection, recent, judged)
+        if {model for _, model in judged} - fits.keys() - {MARKET}:
+            # Seldom: a model without a usable fit for a month.
+            older = runs[VERDICT_SLOTS:FIT_SLOTS]
+            fits = _fits(connection, older, _judgements(connection, older)) | fits
         oldest_kept = runs[:RESOLVED_SLOTS][-1].slot
         return Past(
             history=History(
-                fits=_fits(connection, runs, judged),
+                fits=fits,
                 series=_series(connection, key, runs[:window], series),
                 chain_digest=runs[0].chain_digest,
                 n_quotes=runs[0].n_quotes,
             ),
-            verdicts=_verdicts(runs[:VERDICT_SLOTS], judged),
+            verdicts=_verdicts(recent, judged),
             incidents=read_incidents(connection, stream=key, slot=slot, resolved_since=oldest_kept),
         )
 
@@ -204,14 +212,18 @@ def _series(
     """Return the named numbers of `runs`, by (model, metric, scope)."""
     if not wanted or not runs:
         return {}
+    # By names and scopes apart, which an index serves; the few pairs not asked for fall away here.
     pairs = set(wanted)
-    named: dict[int, SeriesKey] = {}
-    # A metric has few scopes but those of expiries, which come and go: ask by both.
-    for start in range(0, len(pairs), 200):
-        chunk = sorted(pairs)[start : start + 200]
-        values = {"stream": stream, "pairs": chunk}
-        for key, metric, scope, model in connection.execute(_SERIES, values):
-            named[key] = (model or None, metric, scope)
+    asked = {
+        "stream": stream,
+        "metrics": sorted({metric for metric, _ in pairs}),
+        "scopes": sorted({scope for _, scope in pairs}),
+    }
+    named: dict[int, SeriesKey] = {
+        key: (model or None, metric, scope)
+        for key, metric, scope, model in connection.execute(_SERIES, asked)
+        if (metric, scope) in pairs
+    }
     if not named:
         return {}
     ordered = sorted(runs, key=lambda run: run.key)
@@ -273,10 +285,11 @@ _PARAMETERS = (
 )
 _EXPIRIES = select(_e.expiry, _e.tau).where(_e.run_key == bindparam("run")).order_by(_e.i)
 _s, _x = schema.series.c, schema.metrics.c
-_SERIES = text(
-    "SELECT key, metric, scope, model FROM series "
-    "WHERE stream_key = :stream AND (metric, scope) IN :pairs"
-).bindparams(bindparam("pairs", expanding=True))
+_SERIES = select(_s.key, _s.metric, _s.scope, _s.model).where(
+    _s.stream_key == bindparam("stream"),
+    _s.metric.in_(bindparam("metrics", expanding=True)),
+    _s.scope.in_(bindparam("scopes", expanding=True)),
+)
 _VALUES = select(_x.series_key, _x.run_key, _x.value).where(
     _among(_x.series_key), _x.run_key >= bindparam("low"), _x.run_key <= bindparam("high")
 )

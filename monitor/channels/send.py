@@ -1,0 +1,127 @@
+"""One message to one receiver, by Apprise."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib import import_module
+from typing import Any
+
+from monitor.channels.base import Letter, Outcome
+from monitor.channels.secrets import redact, target_name
+from monitor.verdict.base import Severity
+
+_NOTIFY_TYPE = {Severity.INFO: "info", Severity.AMBER: "warning", Severity.RED: "failure"}
+_REASON_LENGTH = 400
+_message_id: ContextVar[str | None] = ContextVar("message_id", default=None)
+
+
+def apprise_sender(url: str, message: Letter, timeout_s: float) -> Outcome:
+    """Send a message to one Apprise address, and return what became of it.
+
+    The message's key goes along wherever the service has a place for it, so that a receiver who
+    has it already can drop it: ``dedup_key`` in the payload of web hooks, ``X-Misspec-Key`` and
+    the ``Message-ID`` of mail, and the last line of the text everywhere.
+    """
+    import apprise  # a tenth of a second, and only where somebody is to be told
+
+    with _overheard() as said:
+        service = apprise.Apprise.instantiate(url, asset=apprise.AppriseAsset(app_id="misspec"))
+        if service is None:
+            return Outcome(
+                False,
+                f"{target_name(url)} is no address that Apprise understands: correct it in "
+                "alerts.routes",
+                permanent=True,
+            )
+        _prepare(service, url, message, timeout_s)
+        sender = apprise.Apprise()
+        sender.add(service)
+        token = _message_id.set(f"<{message.key}@misspec>")
+        try:
+            sent = sender.notify(
+                title=message.title,
+                body=f"{message.body}\n\nmessage {message.key}",
+                notify_type=apprise.NotifyType(_NOTIFY_TYPE[message.severity]),
+                body_format=apprise.NotifyFormat.TEXT,
+            )
+        except Exception as error:  # a service's own fault must not stop the others' messages
+            said.append(f"{type(error).__name__}: {error}")
+            sent = False
+        finally:
+            _message_id.reset(token)
+    if sent:
+        return Outcome(True)
+    reason = redact("; ".join(said) or "refused without a reason", [url])
+    return Outcome(False, f"{target_name(url)}: {reason}"[:_REASON_LENGTH])
+
+
+def _prepare(service: Any, url: str, message: Letter, timeout_s: float) -> None:
+    """Give a service the time-out, and the key in its own way."""
+    if "rto=" not in url and "cto=" not in url:
+        service.socket_connect_timeout = service.socket_read_timeout = timeout_s
+    if isinstance(getattr(service, "payload_extras", None), dict):
+        service.payload_extras.setdefault("dedup_key", message.key)
+        service.payload_extras.setdefault("severity", message.severity.value)
+    if isinstance(getattr(service, "headers", None), dict):
+        service.headers.setdefault("X-Misspec-Key", message.key)
+    if hasattr(service, "alias") and not service.alias:  # Opsgenie, Jira
+        service.alias = message.key
+    if service.protocol == "mailto":
+        _name_mail()
+        if "format=" not in url:
+            # The board is a table of words: proportional type would bend it.
+            service.notify_format = type(service.notify_format)("text")
+
+
+def _name_mail() -> None:
+    """Let mail carry our Message-ID.
+
+    Apprise makes its own after the custom headers are set and offers no way to give one. The
+    replacement answers as the original does except within a sending of ours.
+    """
+    base: Any = import_module("apprise.plugins.email.base")
+    original = base.make_msgid
+    if getattr(original, "_is_ours", False):
+        return
+
+    def make_msgid(*args: Any, **kwargs: Any) -> str:
+        return _message_id.get() or original(*args, **kwargs)
+
+    make_msgid._is_ours = True  # type: ignore[attr-defined]
+    base.make_msgid = make_msgid
+
+
+class _Ear(logging.Handler):
+    """Keeps what Apprise says in this thread: its return value is a bare False."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.said: list[str] = []
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            text = record.getMessage().strip()
+            if record.levelno >= logging.WARNING or text.startswith("Socket Exception"):
+                self.said.append(text)
+
+
+@contextmanager
+def _overheard() -> Iterator[list[str]]:
+    """Collect Apprise's words, and keep them from every log: they may hold an address."""
+    logger = logging.getLogger("apprise")
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG)  # the cause of a failed connection is told at this level only
+    wire = logging.getLogger("urllib3")
+    if wire.level == logging.NOTSET:
+        wire.setLevel(logging.INFO)  # below it, paths of web hooks are printed
+    ear = _Ear()
+    logger.addHandler(ear)
+    try:
+        yield ear.said
+    finally:
+        logger.removeHandler(ear)
