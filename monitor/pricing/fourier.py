@@ -25,12 +25,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.arrays import FloatArray, IntArray
+from monitor.arrays import FloatArray, IntArray, frozen_floats
 from monitor.pricing.black import black_price, black_vega
 from monitor.pricing.implied import InversionStatus, implied_deviation
 
@@ -149,7 +150,7 @@ class Contour:
             low = self._edges[j, p - 1] if p else 0.0
             half = 0.5 * (self._edges[j, p] - low)
             k = self._k[self._points[j]]
-            x, weight = np.polynomial.legendre.leggauss(self._nodes(j, p, half))
+            x, weight = _legendre(self._nodes(j, p, half))
             u = low + half * (1.0 + x)
             weight = half * weight / (np.pi * (u * u + 0.25))
             kernel = np.exp(1j * np.outer(k, u)) * (np.exp(0.5 * k)[:, None] * weight)
@@ -164,6 +165,14 @@ class Contour:
 
 
 _EXTRA = [28, 20]
+
+
+# An eigenvalue problem of a few milliseconds, and the same few dozen orders night after night.
+@lru_cache(maxsize=1024)
+def _legendre(nodes: int) -> tuple[FloatArray, FloatArray]:
+    """Return abscissae and weights of Gauss-Legendre quadrature on [-1, 1], read-only."""
+    x, weight = np.polynomial.legendre.leggauss(nodes)
+    return frozen_floats(x), frozen_floats(weight)
 
 
 def contour_of(grid: SurfaceGrid) -> Contour:
