@@ -40,7 +40,7 @@ DEFAULT_START = datetime(2026, 1, 5, tzinfo=UTC)
 DEFAULT_BREAK_NIGHT = 64
 _CHAINS_KEPT = 16
 # A ladder remembers the forward's range for so long; older strikes have been let go.
-_LADDER_MEMORY_MS = 90 * MS_PER_DAY
+_LADDER_MEMORY_MS = 10 * MS_PER_DAY
 
 
 class GeneratedMarket:
@@ -193,7 +193,7 @@ class GeneratedMarket:
         path = self._paths[underlying]
         rate = np.array([path.basis(int(t)) for t in hours]) / (24.0 * 365.0)
         noise = self._daily_draws(underlying, "funding", hours)
-        return TimeSeries(hours, ("value",), np.round(rate + 2e-6 * noise, 12)[:, None])
+        return TimeSeries(hours, ("value",), np.round(rate + 2e-6 * noise, 12).reshape(-1, 1))
 
     def dvol(
         self, underlying: str, start_ms: int, end_ms: int, step_ms: int, now_ms: int
@@ -210,7 +210,7 @@ class GeneratedMarket:
             if regime.put_wing:
                 variance[i] += self._strip(underlying, _floor(int(t), MS_PER_DAY))
         # The venue prints percent with two decimals.
-        return TimeSeries(times, ("value",), np.round(np.sqrt(variance), 4)[:, None])
+        return TimeSeries(times, ("value",), np.round(np.sqrt(variance), 4).reshape(-1, 1))
 
     def _generate(self, underlying: str, as_of_ms: int) -> Snapshot:
         path, regime = self._paths[underlying], self.regime(as_of_ms)
@@ -222,7 +222,8 @@ class GeneratedMarket:
             self._ladder(underlying, e, as_of_ms, f / index)
             for e, f in zip(listed, forward, strict=True)
         ]
-        which = np.repeat(np.arange(len(listed)), [len(ladder) for ladder in ladders])
+        counts = [len(ladder) for ladder in ladders]
+        which = np.repeat(np.arange(len(listed), dtype=np.int64), counts)
         strike = np.concatenate(ladders)
         k = np.log(strike / forward[which])
         params = self.params(underlying, as_of_ms)
@@ -299,7 +300,7 @@ class GeneratedMarket:
         tau = np.array([DVOL_TAU])
         spread = np.sqrt(mean_variance(params, DVOL_TAU, None) * DVOL_TAU)
         k = np.linspace(-7.0, 6.0, 261) * spread
-        index = np.zeros(len(k))
+        index = np.zeros(len(k), np.int64)
         lifted = true_variance(params, regime, tau, index, k)
         plain = true_variance(params, replace(regime, put_wing=0.0), tau, index, k)
         return (strip_variance(k, lifted) - strip_variance(k, plain)) / DVOL_TAU

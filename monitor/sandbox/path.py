@@ -145,4 +145,4 @@ def _autoregression(first: float, persistence: float, shocks: FloatArray) -> Flo
 
 def _bridge(steps: FloatArray) -> FloatArray:
     walk = np.concatenate([[0.0], np.cumsum(steps)])
-    return walk - walk[-1] * np.linspace(0.0, 1.0, len(walk))
+    return np.asarray(walk - walk[-1] * np.linspace(0.0, 1.0, len(walk)))

@@ -38,15 +38,15 @@ class Habits:
 ITM_DELTAS = (0.5, 0.7, 0.85, 0.925, 0.965, 0.985, 0.9925, 1.0)
 HABITS: Mapping[str, Habits] = {
     "BTC": Habits(1.0, (0.001, 0.0035, 0.0055, 0.007, 0.011, 0.0235, 0.0255, 0.04)),
-    "ETH": Habits(1.35, (0.002, 0.007, 0.0215, 0.030, 0.0515, 0.08, 0.09, 0.15)),
+    "ETH": Habits(1.55, (0.002, 0.007, 0.0215, 0.030, 0.0515, 0.08, 0.09, 0.15)),
 }
 # Half-width in vol before rounding: short options cost a maker gamma, long and far ones liquidity.
-HALF_WIDTH_SHORT, HALF_WIDTH, HALF_WIDTH_LONG, HALF_WIDTH_FAR = 0.0005, 0.0010, 0.0010, 0.04
+HALF_WIDTH_SHORT, HALF_WIDTH, HALF_WIDTH_LONG, HALF_WIDTH_FAR = 0.0003, 0.0009, 0.0011, 0.015
 _LEAST_HALF_WIDTH_TICKS = 0.25
 _WIDTH_SPREAD = 0.35
 # A maker's centre is off the mark by so many half-widths; with rounding to ticks the recorded
 # distance of mid from mark is .35 to .5 half-spreads.
-_CENTRE_SPREAD = 0.30
+_CENTRE_SPREAD = 0.50
 _ITM_ABSENT = 0.015
 _NO_OPEN_INTEREST, _NO_VOLUME = 0.16, 0.50
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr
 
-from monitor.arrays import FloatArray
+from monitor.arrays import FloatArray, IntArray
 from monitor.models.base import Grid
 from monitor.models.heston import heston_log_cf
 from monitor.pricing.black import black_price
@@ -44,12 +44,11 @@ def mean_variance(params: FloatArray, tau: FloatArray | float, jumps: Jumps | No
 
 
 def true_variance(
-    params: FloatArray, regime: Regime, tau: FloatArray, expiry_index: FloatArray, k: FloatArray
+    params: FloatArray, regime: Regime, tau: FloatArray, expiry_index: IntArray, k: FloatArray
 ) -> FloatArray:
     """Return the true total variance at points sorted by (tau, k), shape (n,)."""
-    index = np.asarray(expiry_index, dtype=np.int64)
     w_ref = mean_variance(params, tau, regime.jumps) * tau
-    grid = Grid(np.arange(len(tau)), tau, index, k, w_ref)
+    grid = Grid(np.arange(len(tau)), tau, expiry_index, k, w_ref)
 
     def log_cf(
         u: FloatArray, t: FloatArray, gradient: bool
@@ -60,7 +59,7 @@ def true_variance(
         return psi, np.empty((0, len(u)), np.complex128)
 
     w, _ = total_variance_from_cf(log_cf, grid)
-    w = _filled(w, index, w_ref)
+    w = _filled(w, expiry_index, w_ref)
     if regime.put_wing:
         w = lifted(w, k, grid.tau_of_point, regime.put_wing)
     return w
@@ -93,7 +92,7 @@ def put_delta(k: FloatArray, w: FloatArray) -> FloatArray:
     return np.asarray(ndtr(k / v - 0.5 * v))
 
 
-def _filled(w: FloatArray, index: np.ndarray, w_ref: FloatArray) -> FloatArray:  # type: ignore[type-arg]
+def _filled(w: FloatArray, index: IntArray, w_ref: FloatArray) -> FloatArray:
     """Return `w` with the nearest priceable strike's where a price has no digits left.
 
     That far out an option is worth less than 1e-15 of a coin; it is listed, and quoted at a tick.
