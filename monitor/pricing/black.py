@@ -11,19 +11,18 @@ Written so, a premium of 1e-300 keeps as many digits as its arguments determine.
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import erfcx, ndtr
 
 from monitor.arrays import FloatArray
+from monitor.pricing.mills import Z_MAX, scaled_tail
 
-SQRT_HALF = 0.7071067811865476
 SQRT_2_OVER_PI = 0.7978845608028654
 INV_SQRT_2PI = 0.3989422804014327
 
 # Below both, E(h-t) - E(h+t) loses digits and its Taylor series in t does not: the loss of the
-# difference, seen from the implied vol, is about 1 / (4 t) units in the last place at the money
-# and 1 / (2 h t) = 1 / k away from it.
-_SERIES_T = 0.25
-_SERIES_K = 0.5
+# difference, seen from the implied vol, is about 1 / (1.6 t) units in the last place at the money
+# and 1 / x away from it. The series' first neglected term is below 1e-17 of its first.
+_SERIES_T = 0.3
+_SERIES_X = 0.6
 _SERIES_TERMS = 8
 
 
@@ -109,41 +108,67 @@ def otm_call(x: FloatArray, v: FloatArray) -> FloatArray:
 
     Both of one shape. NaN where an argument is NaN.
     """
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore"):
-        h = np.where(x == 0.0, 0.0 * v, x / v)
-        t = 0.5 * v
-        A = h - t
-        gauss = 0.5 * np.exp(-0.5 * A * A)
-        upper = erfcx((h + t) * SQRT_HALF)
-        # erfcx overflows below -26; there the first term is the normal integral itself.
-        c = np.where(
-            A > 0.0,
-            gauss * (erfcx(np.maximum(A, 0.0) * SQRT_HALF) - upper),
-            ndtr(-A) - gauss * upper,
-        )
-        # v = 0 away from the money: exp(-inf) times a finite difference, exactly zero.
-        c = np.where(np.isinf(h), 0.0, c)
-        small = (t < _SERIES_T) & (x < _SERIES_K) & (h < 40.0)
-        if np.any(small):
-            c = np.array(c)
-            c[small] = gauss[small] * small_deviation_difference(h[small], t[small])
+    shape = np.shape(x)
+    x, v = np.ravel(x), np.ravel(v)
+    with np.errstate(all="ignore"):
+        small = (v < 2.0 * _SERIES_T) & (x < _SERIES_X)
+        near = np.flatnonzero(small)
+        if not len(near):
+            return _by_difference(x, v).reshape(shape)
+        if len(near) == len(small):
+            return _by_series(x, v).reshape(shape)
+        far = np.flatnonzero(~small)
+        out = np.empty(x.shape)
+        out[near] = _by_series(x.take(near), v.take(near))
+        out[far] = _by_difference(x.take(far), v.take(far))
+        return out.reshape(shape)
+
+
+def _by_difference(x: FloatArray, v: FloatArray) -> FloatArray:
+    """Return the premium as written: the difference of two scaled tails."""
+    h, t = x / v, 0.5 * v
+    A = h - t
+    gauss = A * A
+    gauss *= -0.5
+    np.exp(gauss, out=gauss)
+    gauss *= 0.5
+    # N(A) below the vertex A = 0 is a scaled tail, above it one minus that: E never grows.
+    c = gauss * scaled_tail(np.abs(A))
+    np.subtract(1.0, c, out=c, where=A < 0.0)
+    h += t
+    gauss *= scaled_tail(h)
+    c -= gauss
     return c
 
 
-def small_deviation_difference(h: FloatArray, t: FloatArray) -> FloatArray:
-    """Return E(h-t) - E(h+t) by its odd Taylor series in `t`.
+def _by_series(x: FloatArray, v: FloatArray) -> FloatArray:
+    """Return the premium by the odd Taylor series of E(h - t) - E(h + t) in `t`.
 
-    For t < 0.25 and h t < 0.25. The derivatives of E follow from E' = h E - sqrt(2/pi) and
-    E^(n+1) = h E^(n) + n E^(n-1).
+    The derivatives of E follow from E' = h E - sqrt(2/pi) and E^(n+1) = h E^(n) + n E^(n-1).
     """
-    even = erfcx(h * SQRT_HALF)
+    h, t = x / v, 0.5 * v
+    if not np.all(v > 0.0):
+        # At v = 0 the premium is nothing, at the money as well; NaN stays NaN.
+        h = np.where(v == 0.0, np.where(x > 0.0, Z_MAX, 0.0), h)
+    even = scaled_tail(h)
+    h = np.minimum(h, Z_MAX)
     odd = h * even - SQRT_2_OVER_PI
-    power = 2.0 * t
-    total = power * odd
     t2 = t * t
+    power = np.ones_like(h)
+    total = odd.copy()
+    term = np.empty_like(h)
     for n in range(1, 2 * _SERIES_TERMS, 2):
-        even = h * odd + n * even
-        odd = h * even + (n + 1) * odd
-        power = power * t2 / ((n + 1) * (n + 2))
-        total = total + power * odd
-    return -total
+        # In place: this loop is half the cost of an inversion.
+        even *= n
+        np.multiply(h, odd, out=term)
+        even += term
+        odd *= n + 1
+        np.multiply(h, even, out=term)
+        odd += term
+        power *= t2
+        power *= 1.0 / ((n + 1) * (n + 2))
+        np.multiply(power, odd, out=term)
+        total += term
+    h -= t
+    h *= h
+    return -t * np.exp(-0.5 * h) * total
