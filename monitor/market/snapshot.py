@@ -59,6 +59,11 @@ class TimeSeries:
         object.__setattr__(self, "time_ms", time_ms)
         object.__setattr__(self, "values", values)
 
+    # The generated repr prints every number; asyncio, which builds the repr of each finished
+    # task, would spend a tenth of a second on a chain.
+    def __repr__(self) -> str:
+        return f"<TimeSeries of {len(self)} x {' '.join(self.columns)}>"
+
     def __len__(self) -> int:
         return len(self.time_ms)
 
@@ -114,6 +119,10 @@ class MarketContext:
     def __post_init__(self) -> None:
         object.__setattr__(self, "future_expiry_ms", frozen_ints(self.future_expiry_ms))
         object.__setattr__(self, "future_mark", frozen_floats(self.future_mark))
+
+    def __repr__(self) -> str:
+        kind = "simulated " if self.simulated else ""
+        return f"<{kind}MarketContext at {self.index_price}, {len(self.missing)} parts missing>"
 
     @cached_property
     def digest(self) -> str:
@@ -225,6 +234,12 @@ class Snapshot:
         for name in ("instrument", "underlying_index"):
             values = getattr(self, name)
             object.__setattr__(self, name, tuple(str(values[i]) for i in order))
+
+    def __repr__(self) -> str:
+        return (
+            f"<Snapshot {self.venue} {self.underlying} {self.as_of.isoformat()}, "
+            f"{len(self)} options>"
+        )
 
     def __len__(self) -> int:
         return len(self.instrument)

@@ -112,3 +112,8 @@ def test_columns_are_read_only_and_apart_from_the_caller():
 def test_the_times_of_a_series_rise():
     with pytest.raises(DomainError, match="rise strictly"):
         TimeSeries(np.array([1, 1]), ("value",), np.zeros((2, 1)))
+
+
+def test_the_repr_of_a_chain_is_one_line():
+    assert repr(small_chain()) == "<Snapshot deribit BTC 2026-03-26T08:00:00+00:00, 4 options>"
+    assert "simulated" in repr(MarketContext(simulated=True))
