@@ -7,7 +7,8 @@ from pathlib import Path
 
 from prefect import flow, runtime, task
 from prefect.cache_policies import NO_CACHE
-from prefect.states import Completed, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
 
 from monitor import jobs
 from monitor.config import load_config
@@ -58,7 +59,8 @@ async def nightly(
     if blind:
         said = "; ".join(f"{r.target.venue} {r.target.underlying}: {r.note}" for r in blind)
         return Failed(message=f"no usable data: {said}", data=results)
-    return Completed(message=f"{len(results)} passes; {told}", data=results)
+    said = f"{len(results)} passes; {len(told.sent)} messages sent, {len(told.waiting)} waiting"
+    return Completed(message=said, data=results)
 
 
 async def lateness(cron: str | None) -> timedelta | None:

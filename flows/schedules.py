@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from prefect import serve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-from prefect.client.schemas.schedules import CronSchedule
-from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.deployments.runner import RunnerDeployment
+from prefect.schedules import Cron
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.types.entrypoint import EntrypointType
 
 from flows.nightly import nightly
+from flows.server import own_server
 from monitor.config import Config
 
 # A run that finds its predecessor still at work leaves: two would fight for the same slot.
@@ -17,29 +23,41 @@ ONE_AT_A_TIME = ConcurrencyLimitConfig(
 LIMIT = 4  # flow runs at once on this machine
 
 
-def deployments(config: Config, path: str | None) -> list[RunnerDeployment]:
+def scheduled(config: Config, path: Path | None) -> list[RunnerDeployment]:
     """Return the scheduled flows.
 
     Parameters
     ----------
     config : Config
-    path : str or None
-        The file `config` came from, absolute: runs are processes of their own and read it again.
+    path : Path or None
+        The file `config` came from: runs are processes of their own and read it again.
     """
     cron = config.schedule.nightly
-    return [
-        nightly.to_deployment(
-            "nightly",
-            schedule=CronSchedule(cron=cron, timezone="UTC"),
-            parameters={"config": path, "cron": cron},
-            concurrency_limit=ONE_AT_A_TIME,
-            # By module, so that it runs from any folder.
-            entrypoint_type=EntrypointType.MODULE_PATH,
-            description="Fetch, judge and store every chain, then tell the desk.",
-        )
-    ]
+    night = nightly.to_deployment(
+        "nightly",
+        schedule=Cron(cron, timezone="UTC"),
+        paused=False,  # the last shutdown paused it
+        parameters={"config": str(path.absolute()) if path else None, "cron": cron},
+        concurrency_limit=ONE_AT_A_TIME,
+        # By module, so that it runs from any folder.
+        entrypoint_type=EntrypointType.MODULE_PATH,
+        description="Fetch, judge and store every chain, then tell the desk.",
+    )
+    assert isinstance(night, RunnerDeployment)  # a coroutine only within an event loop
+    return [night]
 
 
-def serve_schedules(config: Config, path: str | None) -> None:
-    """Run the schedules until interrupted."""
-    serve(*deployments(config, path), limit=LIMIT)
+def serve_schedules(config: Config, path: Path | None, say: Callable[[str], None]) -> None:
+    """Run the schedules until interrupted, on the configured server or on one of our own."""
+    configured = PREFECT_API_URL.value()
+    if configured:
+        _serve(config, path, configured, say)
+        return
+    say("starting a Prefect server …")
+    with own_server(config.home / "prefect") as url, temporary_settings({PREFECT_API_URL: url}):
+        _serve(config, path, url, say)
+
+
+def _serve(config: Config, path: Path | None, url: str, say: Callable[[str], None]) -> None:
+    say(f"nightly at {config.schedule.nightly} (cron, UTC), by the server {url}; Ctrl-C stops")
+    serve(*scheduled(config, path), limit=LIMIT, print_starting_message=False)

@@ -18,7 +18,7 @@ from dataclasses import asdict, fields, is_dataclass
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import platformdirs
 from pydantic import (
@@ -32,6 +32,7 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -55,15 +56,31 @@ FILE_VARIABLE = "MISSPEC_CONFIG"
 
 
 def _listed(value: object) -> object:
-    """Return a list from ``a,b`` or ``["a", "b"]``, as a variable of the environment gives it."""
+    """Return a list from ``a,b``, as a variable of the environment may give it."""
     if not isinstance(value, str):
         return value
-    if value.lstrip().startswith("["):
-        return json.loads(value)
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+
+
+class _Environment(EnvSettingsSource):
+    """The environment, where a list or a mapping at any depth is written as JSON."""
+
+    def __call__(self) -> dict[str, Any]:
+        """Return what it says, as nested mappings."""
+        return {name: self._decoded(name, value) for name, value in super().__call__().items()}
+
+    def _decoded(self, name: str, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._decoded(f"{name}__{key}", inner) for key, inner in value.items()}
+        if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+            try:
+                return json.loads(value)
+            except ValueError as error:
+                raise SettingsError(f"{PREFIX}{name.upper()} is no JSON: {error}") from error
+        return value
 
 
 class _Section(BaseModel):
@@ -119,10 +136,17 @@ class _Venues(_Section):
         return tuple(dict.fromkeys(value))
 
 
-_sections: dict[str, Any] = {
-    name: (kind.settings, Field(default_factory=kind.settings)) for name, kind in VENUES.items()
-}
-Venues = create_model("Venues", __base__=_Venues, **_sections)
+if TYPE_CHECKING:
+    Venues = _Venues
+else:
+    Venues = create_model(
+        "Venues",
+        __base__=_Venues,
+        **{
+            name: (kind.settings, Field(default_factory=kind.settings))
+            for name, kind in VENUES.items()
+        },
+    )
 
 
 class Schedule(_Section):
@@ -140,8 +164,10 @@ class Schedule(_Section):
     @field_validator("nightly")
     @classmethod
     def _has_five_fields(cls, value: str) -> str:
-        if len(value.split()) != 5:
-            raise ValueError("a cron string has five fields: minute hour day month weekday")
+        if len(value.split()) not in (5, 6):
+            raise ValueError(
+                "a cron string has five fields, minute hour day month weekday; a sixth is seconds"
+            )
         return value
 
 
@@ -169,7 +195,7 @@ class Config(BaseSettings):
     database_url: str = ""
     underlyings: Names = ("BTC", "ETH")
     models: Names = Rules().models
-    venues: Venues = Venues()  # type: ignore[valid-type]  # made from the registry
+    venues: Venues = Venues()
     cleaning: CleaningRules = CleaningRules()
     calibration: CalibrationSettings = CalibrationSettings()
     drift: DriftRules = DriftRules()
@@ -189,7 +215,7 @@ class Config(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the environment before what the file said."""
-        return env_settings, init_settings
+        return _Environment(settings_cls), init_settings
 
     @field_validator("home")
     @classmethod
@@ -295,7 +321,9 @@ def load_config(path: Path | None = None) -> Config:
     except ValidationError as error:
         raise ConfigurationError("; ".join(_explain(e, path) for e in error.errors())) from error
     except SettingsError as error:
-        raise ConfigurationError(f"{error}: a section is given as JSON, {_EXAMPLE}") from error
+        raise ConfigurationError(
+            f"{error}; a list or a section is given as JSON, {_EXAMPLE}"
+        ) from error
     for model in (*config.models, *config.inventory):
         MODELS[model]
     return config

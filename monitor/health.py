@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
 
 from monitor.archive import list_snapshots
+from monitor.channels import Limits, apprise_sender, target_name
+from monitor.channels.base import Tried
 from monitor.config import Config
 from monitor.conventions import from_ms, to_ms
 from monitor.errors import ArchiveError, MonitorError
@@ -58,6 +60,33 @@ def examine(config: Config) -> Iterator[Check]:
     for name in config.venues.active:
         yield _guarded(f"venue {name}", lambda name=name: _venue(config, name))  # type: ignore[misc]
     yield _guarded("channels", lambda: _channels(config))
+
+
+@dataclass(frozen=True, slots=True)
+class _TestMessage:
+    """A message that never was in the outbox."""
+
+    severity: Severity
+    number: int = 0
+    key: str = "test"
+    title: str = "misspec: test message"
+    body: str = "If you read this, this route works. Nothing is wrong."
+    targets: Mapping[str, Tried] = field(default_factory=dict)
+
+
+def try_routes(config: Config, severities: Sequence[Severity]) -> Iterator[Check]:
+    """Send a test message to each receiver of each severity, and yield what became of it."""
+    for severity in severities:
+        urls = config.alerts.routes.of(severity)
+        if not urls:
+            yield Check(str(severity), "warning", "no receiver: messages stay in the log")
+        for url in urls:
+            answer = apprise_sender(url, _TestMessage(severity), Limits().timeout_s)
+            if answer.sent:
+                yield Check(str(severity), "ok", f"{target_name(url)} took it")
+            else:
+                advice = "correct alerts.routes, or look at the receiver's own log"
+                yield Check(str(severity), "error", answer.reason, advice)
 
 
 def _guarded(what: str, check: Callable[[], Check]) -> Check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -104,11 +105,14 @@ def test(
     severity: Annotated[
         Severity | None, typer.Option("--severity", help="Only the route of this severity.")
     ] = None,
+    form: FormatOption = Format.TABLE,
 ) -> None:
     """Send a test message along each route; leaves with code 1 if one does not arrive."""
-    from monitor.jobs import test_routes
+    from monitor.health import try_routes
 
-    outcomes = test_routes(desk_of(context).config, [severity] if severity else list(Severity))
-    emit(frame_of(outcomes, ["severity", "receivers", "outcome", "detail"]), Format.TABLE)
-    if any(row["outcome"] == "error" for row in outcomes):
+    severities = [severity] if severity else list(Severity)
+    checks = list(try_routes(desk_of(context).config, severities))
+    rows = [asdict(check) for check in checks]
+    emit(frame_of(rows, ["what", "outcome", "found", "advice"]), form)
+    if any(check.outcome == "error" for check in checks):
         raise typer.Exit(1)

@@ -166,14 +166,14 @@ def stdout_console() -> Console:
     """Return the console for answers."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, markup=False)
 
 
 def stderr_console() -> Console:
     """Return the console for progress and remarks."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, markup=False)
 
 
 def fail_on(store: Store, limit: FailOn | None) -> None:

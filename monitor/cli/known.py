@@ -52,7 +52,7 @@ def metrics(form: FormatOption = Format.TABLE) -> None:
 
 def worlds(form: FormatOption = Format.TABLE) -> None:
     """The sandbox's worlds: markets whose truth, and whose break, is known."""
-    from monitor.sandbox import WORLDS
+    from monitor.sandbox.worlds import WORLDS
 
     rows = [{"name": name, "summary": world.summary} for name, world in WORLDS.items()]
     emit(frame_of(rows, ["name", "summary"]), form)

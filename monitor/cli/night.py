@@ -57,14 +57,14 @@ def nightly(
     what = ", ".join(f"{t.venue} {t.underlying}" for t in targets)
     console = stderr_console()
     with console.status(f"judging {what} …"):
-        state = asyncio.run(run_flow(desk.config_path, targets, model or []))
+        done, said = asyncio.run(run_flow(desk.config_path, targets, model or []))
     with desk.store(readonly=True) as store:
         frame = status_frame(store)
         asked = {(t.venue, t.underlying) for t in targets}
         mine = [(v, u) in asked for v, u in zip(frame["venue"], frame["underlying"], strict=True)]
         emit(in_order(frame[mine], desk.config.models), form, columns=BOARD)
-        if state[0] is False:
-            raise MonitorError(state[1])
+        if not done:
+            raise MonitorError(said)
         fail_on(store, fail)
 
 
@@ -81,9 +81,10 @@ async def run_flow(
         config=str(config.absolute()) if config else None,
         return_state=True,
     )
-    if state.is_crashed() or (state.is_failed() and not state.message.startswith("no usable")):
-        await state.result(raise_on_failure=True)
-    return state.is_completed(), state.message or ""
+    said = state.message or ""
+    if state.is_crashed() or (state.is_failed() and not said.startswith("no usable")):
+        await state.aresult(raise_on_failure=True)
+    return state.is_completed(), said
 
 
 def backfill(
@@ -130,7 +131,7 @@ def backfill(
     )
     done = new = blind = total = 0
     try:
-        for step in _shown(steps):
+        for step in shown(steps):
             done, total = step.done, step.total
             new, blind = new + step.is_new, blind + (not step.usable)
     except KeyboardInterrupt:
@@ -143,7 +144,7 @@ def backfill(
         raise typer.Exit(1)
 
 
-def _shown(steps: Iterator[Progress]) -> Iterator[Progress]:
+def shown(steps: Iterator[Progress]) -> Iterator[Progress]:
     """Yield the steps, with a bar on stderr."""
     from rich.progress import (
         BarColumn,
@@ -176,8 +177,5 @@ def serve(context: typer.Context) -> None:
     """Run the schedules until interrupted; a Prefect server of its own unless one is configured."""
     from flows.schedules import serve_schedules
 
-    desk = desk_of(context)
-    path = desk.config_path
-    console = stderr_console()
-    console.print(f"nightly at {desk.config.schedule.nightly} UTC; Ctrl-C stops")
-    serve_schedules(desk.config, str(path.absolute()) if path else None)
+    desk, console = desk_of(context), stderr_console()
+    serve_schedules(desk.config, desk.config_path, console.print)

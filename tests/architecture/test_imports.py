@@ -30,6 +30,7 @@ LINES = [
     "config",
     "pipeline health",
     "jobs",
+    "rehearsal",
     "flows dashboard report proving",
     "cli",
 ]

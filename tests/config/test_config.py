@@ -93,6 +93,7 @@ def test_the_environment_overrides_the_file(
     monkeypatch.setenv("MISSPEC_MODELS", "svi, heston")
     monkeypatch.setenv("MISSPEC_VENUES__DERIBIT__URL", "http://127.0.0.1:1")
     monkeypatch.setenv("MISSPEC_VENUES__ACTIVE", "deribit,recorded")
+    monkeypatch.setenv("MISSPEC_VENUES__RECORDED__PATHS", '["a.parquet"]')
     monkeypatch.setenv("MISSPEC_ALERTS__ROUTES", '{"red": ["json://127.0.0.1:9/x"]}')
     config = load_config()
     assert config.judgement.min_quotes == 70
@@ -101,6 +102,7 @@ def test_the_environment_overrides_the_file(
     assert config.archive == tmp_path / "h" / "archive"
     assert config.models == ("svi", "heston")
     assert config.venue("deribit").url == "http://127.0.0.1:1"
+    assert config.venue("recorded").paths == ("a.parquet",)
     assert config.venues.active == ("deribit", "recorded")
     assert config.alerts.routes.red == ("json://127.0.0.1:9/x",)
 
@@ -171,7 +173,7 @@ def test_a_name_that_is_not_registered_is_refused(tmp_path: Path, text: str, kno
         ("MISSPEC_JUDGEMENT__MIN_QUOTES", "x", "(MISSPEC_JUDGEMENT__MIN_QUOTES)"),
         ("MISSPEC_JUDGEMENT", "x", "JSON"),
         ("MISSPEC_ALERTS__ROUTES", "x", "JSON"),
-        ("MISSPEC_MODELS", "[svi", "models"),
+        ("MISSPEC_MODELS", "[svi", "MISSPEC_MODELS is no JSON"),
     ],
 )
 def test_the_environment_is_held_to_the_same(

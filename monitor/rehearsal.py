@@ -1,0 +1,214 @@
+"""The demonstration's story: a world, its quiet past, its nights, and what a desk saw of them.
+
+Imports jobs, the sandbox and below. The truth is known, so the end can say whether it was found.
+*Refused:* a scripted demonstration, which would say the same if the monitor were blind.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from monitor import jobs
+from monitor.archive import write_snapshot
+from monitor.config import Config, load_config
+from monitor.conventions import to_ms
+from monitor.errors import UsageError
+from monitor.jobs import Progress, Target
+from monitor.sandbox import Sandbox, VirtualClock
+from monitor.sandbox.generate import DEFAULT_START, GeneratedMarket, open_world
+from monitor.store import Store, open_store
+from monitor.store.frames import alerts_frame, status_frame
+
+QUIET_NIGHTS = 60
+UNDERLYING = "BTC"  # one is enough to see the whole way, in half the time
+TIME_OF_NIGHT = timedelta(hours=22, minutes=30)
+_MARK = "misspec-demo"  # a folder with this file is ours to begin afresh
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """One night through the exchange.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    at : datetime
+        The venue's time.
+    broken : bool
+        Whether the world's break had happened.
+    news : str
+        What the desk saw, in a line.
+    reds : tuple of str
+        Incidents that stood red this night and not the night before.
+    """
+
+    number: int
+    at: datetime
+    broken: bool
+    news: str = ""
+    reds: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Which night it is."""
+        return f"night {self.number}, {self.at:%Y-%m-%d}{', after the break' * self.broken}"
+
+
+class Rehearsal:
+    """One demonstration in its own home.
+
+    Parameters
+    ----------
+    home : Path
+        Begun afresh each time.
+    world : str
+    seed, nights : int
+        The break comes after half of the nights.
+    quiet : int
+        Nights learnt before them.
+    """
+
+    def __init__(
+        self, home: Path, world: str, *, seed: int, nights: int, quiet: int = QUIET_NIGHTS
+    ) -> None:
+        self.home, self.nights, self.quiet = home, nights, quiet
+        self.break_night = quiet + nights // 2
+        self.market: GeneratedMarket = open_world(world, seed=seed, break_night=self.break_night)
+        self.config_path = home / "misspec.toml"
+        self.targets = (Target("deribit", UNDERLYING),)
+        self.seen: list[Night] = []
+        self._standing: dict[str, str] = {}  # incident to severity, as of the night before
+        self._early_reds = 0
+
+    def prepare(self) -> None:
+        """Empty the home and write its configuration.
+
+        Raises
+        ------
+        UsageError
+            If the folder holds something that is not a demonstration's.
+        """
+        if self.home.exists() and any(self.home.iterdir()) and not (self.home / _MARK).exists():
+            raise UsageError(
+                f"{self.home} exists and is no demonstration's: move it away, or set MISSPEC_HOME"
+            )
+        shutil.rmtree(self.home, ignore_errors=True)
+        self.home.mkdir(parents=True)
+        (self.home / _MARK).touch()
+        self._configure(url=None)
+
+    @cached_property
+    def config(self) -> Config:
+        """The demonstration's own configuration."""
+        return load_config(self.config_path)
+
+    def record_past(self) -> None:
+        """Write the quiet nights to the archive, as if they had been fetched."""
+        for night in range(self.quiet):
+            snapshot = self.market.snapshot(UNDERLYING, to_ms(_evening(night)))
+            write_snapshot(self.config.archive, snapshot)
+
+    def learn(self) -> Iterator[Progress]:
+        """Judge the quiet nights, as a backfill does."""
+        yield from jobs.backfill(self.config, self.config.rules(), [self.config.archive])
+        alerts = self.alerts()
+        self._standing = dict(zip(alerts["id"], alerts["severity"], strict=True))
+        self._early_reds = int((alerts["severity"] == "red").sum())
+
+    def live(self) -> Iterator[Night]:
+        """Yield each night with the exchange running and its clock set; the caller judges it."""
+        clock = VirtualClock(_evening(self.quiet))
+        with Sandbox(self.market, clock) as exchange:
+            self._configure(url=exchange.url)
+            for i in range(self.nights):
+                at = _evening(self.quiet + i)
+                clock.set(at)
+                yield Night(i + 1, at, self.quiet + i >= self.break_night)
+
+    def look(self, night: Night, said: str) -> Night:
+        """Return the night with what the desk sees after it, and remember it."""
+        board, alerts = self.board(), self.alerts().set_index("id")
+        odd = [f"{r.model} {r.status}" for r in board.itertuples() if r.status != "adequate"]
+        news = [said] if said.startswith("no usable data") else [", ".join(odd) or "all adequate"]
+        standing = {id_: alerts.loc[id_, "severity"] for id_ in alerts.index}
+        for id_ in sorted(standing.keys()):
+            if self._standing.get(id_) != standing[id_]:
+                news.append(f"{standing[id_].upper()} {alerts.loc[id_, 'cause']} ({id_})")
+        before = {id_ for id_, severity in self._standing.items() if severity == "red"}
+        reds = {id_ for id_, severity in standing.items() if severity == "red"} - before
+        self._standing = standing
+        night = replace(night, news="; ".join(news), reds=tuple(sorted(reds)))
+        self.seen.append(night)
+        return night
+
+    def board(self) -> pd.DataFrame:
+        """Return the verdict board."""
+        with self._store() as store:
+            return status_frame(store)
+
+    def alerts(self) -> pd.DataFrame:
+        """Return every incident."""
+        with self._store() as store:
+            return alerts_frame(store, all=True)
+
+    def story(self) -> list[str]:
+        """Return in words what was broken, and whether and when it was found."""
+        quiet = [n for n in self.seen if not n.broken]
+        early = self._early_reds + sum(len(n.reds) for n in quiet)
+        nights = self.quiet + len(quiet)
+        lines = [
+            f"Before the break: {nights} nights, {early} red incidents"
+            f"{'' if early == 0 else ': FALSE, nothing was wrong'}."
+        ]
+        breaks = self.market.world.breaks
+        if not breaks:
+            after = sum(len(n.reds) for n in self.seen if n.broken)
+            said = "nothing was broken and nothing was called broken"
+            return [*lines, f"{said}." if after == 0 else f"nothing was broken: {after} FALSE reds"]
+        first = next(n for n in self.seen if n.broken)
+        lines += [f"What was broken, on night {first.number}: {b.what}." for b in breaks]
+        return [*lines, self._verdict(breaks[0].pages, breaks[0].cause, first.number)]
+
+    def _verdict(self, pages: bool, cause: str, since: int) -> str:
+        messages = {r["id"]: r["message"] for r in self.alerts().to_dict("records")}
+        causes = {r["id"]: r["cause"] for r in self.alerts().to_dict("records")}
+        for night in self.seen:
+            for red in night.reds if night.broken else ():
+                if not pages:
+                    return f"FALSE red on night {night.number}: {messages[red]}."
+                if causes[red] == cause:
+                    return (
+                        f"Found on night {night.number} ({night.number - since} nights after): "
+                        f"{red}, {cause}: {messages[red]}."
+                    )
+        if not pages:
+            return "The models still describe it: no red incident, as it should be."
+        return f"NOT found as {cause} within {len(self.seen) - since + 1} nights."
+
+    def _configure(self, *, url: str | None) -> None:
+        """Write the configuration: this home, one underlying, the exchange of the moment."""
+        lines = [
+            "# Written by `misspec demo`.",
+            f"home = {json.dumps(str(self.home))}",
+            f"database_url = {json.dumps(f'sqlite:///{self.home}/misspec.db')}",
+            f'underlyings = ["{UNDERLYING}"]',
+        ]
+        if url is not None:
+            lines += ["[venues.deribit]", f'url = "{url}"']
+        self.config_path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def _store(self) -> Store:
+        return open_store(self.config.database, readonly=True)
+
+
+def _evening(night: int) -> datetime:
+    return DEFAULT_START + timedelta(days=night) + TIME_OF_NIGHT
