@@ -94,7 +94,9 @@ def build_engine(url: URL, *, readonly: bool) -> Engine:
 
 def _sqlite_engine(url: URL, *, readonly: bool) -> Engine:
     path = sqlite_path(url)
-    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT_S}}
+    options: dict[str, Any] = {"connect_args": {}}
+    if "timeout" not in url.query:
+        options["connect_args"]["timeout"] = BUSY_TIMEOUT_S
     if path is None:
         options["poolclass"] = StaticPool
         options["connect_args"]["check_same_thread"] = False

@@ -339,7 +339,8 @@ def _build(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFram
     frame = {}
     for name, column in zip(columns, values, strict=True):
         if name in _INSTANTS:
-            frame[name] = pd.Series(pd.to_datetime(list(column), utc=True, format="ISO8601"))
+            instants = pd.to_datetime(list(column), utc=True, format="ISO8601")
+            frame[name] = pd.Series(instants.as_unit("ms"))
         elif name in _FLOATS:
             frame[name] = pd.Series(column, dtype="float64")
         elif name in _WHOLE:
