@@ -8,7 +8,7 @@ forward as ``underlying_price``, and stamps the chain with ``creation_timestamp`
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -79,9 +79,9 @@ class Deribit(Venue):
         simulated = str(answer.get("testnet")).lower() == "true"
         around = _Surroundings(self._client, underlying, currency, now_ms or chain.as_of_ms)
         context = await around.all(simulated, missing)
-        return snapshot_from_book(
-            rows, underlying, venue_now_ms=now_ms, n_listed=n_listed, context=context
-        )
+        # What the parser left out comes first: it concerns the chain itself.
+        left_out = (*chain.context.missing, *context.missing)
+        return replace(chain, context=replace(context, missing=left_out))
 
     async def aclose(self) -> None:
         await self._client.aclose()

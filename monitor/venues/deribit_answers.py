@@ -12,7 +12,6 @@ from monitor.errors import DomainError, VenueMalformed
 from monitor.market.instrument import Instrument, parse_future_expiry, parse_instrument
 from monitor.market.snapshot import (
     CANDLE_COLUMNS,
-    NO_CONTEXT,
     MarketContext,
     Snapshot,
     TimeSeries,
@@ -27,7 +26,6 @@ def snapshot_from_book(
     *,
     venue_now_ms: int | None = None,
     n_listed: int | None = None,
-    context: MarketContext = NO_CONTEXT,
 ) -> Snapshot:
     """Return the chain in the rows of one ``get_book_summary_by_currency`` answer.
 
@@ -37,8 +35,8 @@ def snapshot_from_book(
         As the venue sends them; numbers may be text. Rows of other underlyings are passed over.
     underlying : str
         ``BTC`` or ``XRP_USDC``.
-    venue_now_ms, n_listed, context
-        See `Snapshot`. Rows that cannot be read are added to ``context.missing``.
+    venue_now_ms, n_listed
+        See `Snapshot`. Rows that cannot be read are in its ``context.missing``.
 
     Raises
     ------
@@ -80,8 +78,6 @@ def snapshot_from_book(
         raise VenueMalformed(f"deribit {underlying}: no row has a creation_timestamp")
     index = numbers(kept, "estimated_delivery_price")
     index = index[np.isfinite(index)]
-    if left_out:
-        context = _with_missing(context, left_out)
     return Snapshot(
         venue="deribit",
         underlying=underlying,
@@ -102,7 +98,7 @@ def snapshot_from_book(
         index_price=float(np.median(index)) if len(index) else None,
         n_listed=n_listed,
         venue_now_ms=venue_now_ms,
-        context=context,
+        context=MarketContext(missing=tuple(left_out)),
     )
 
 
@@ -184,7 +180,3 @@ def _series(what: str, columns: Sequence[Sequence[Any]], names: tuple[str, ...])
 
 def _found(result: Any) -> str:
     return f"keys {sorted(result)}" if isinstance(result, Mapping) else type(result).__name__
-
-
-def _with_missing(context: MarketContext, more: Sequence[Rejection]) -> MarketContext:
-    return replace(context, missing=(*context.missing, *more))
