@@ -97,10 +97,8 @@ def calibrate(
     """
     grid = grid or grid_of(quotes)
     settings = settings or CalibrationSettings()
-    tiled = model.tiled(grid)
-    lower = np.array([p.lower for p in tiled])
-    upper = np.array([p.upper for p in tiled])
-    P = len(tiled)
+    lower, upper = model.bounds(grid)
+    P = len(lower)
     if free is not None and start is None:
         raise DomainError("a mask of free parameters needs a start that holds the others")
     for name, given in (("start", start), ("free", free)):

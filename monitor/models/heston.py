@@ -10,11 +10,8 @@ import numpy as np
 
 from monitor.arrays import FloatArray
 from monitor.models.base import MODELS, Grid, Model, Parameter
+from monitor.numerics.complexes import complex_exp, complex_log1p
 from monitor.pricing.fourier import ComplexArray, total_variance_from_cf
-
-# Where ln(1 + y) has lost digits to the 1 and its Taylor series of this length has not.
-_LOG_SERIES_BELOW = 1e-2
-_LOG_SERIES_TERMS = 8
 
 
 def heston_log_cf(
@@ -47,47 +44,45 @@ def heston_log_cf(
        stochastic volatility model. European Journal of Operational Research 263(2).
     """
     v0, kappa, theta_v, xi, rho = params
-    xi2 = xi * xi
-    q = u * u + 0.25
-    a = 0.5 + 1j * u
-    beta = kappa - rho * xi * a
-    d = np.sqrt(beta * beta + xi2 * q)
-    E = np.exp(-d * tau)
-    N = 1.0 - E
-    P = beta * N + d * (1.0 + E)
-    D = -q * N / P
+    xi2, lean = xi * xi, rho * xi
+    drift = kappa - 0.5 * lean
+    u2 = u * u
+    q = u2 + 0.25
+    beta = drift - 1j * lean * u
+    # The root of d^2 = beta^2 + xi^2 q, whose real part is positive.
+    d2_real = drift * drift + 0.25 * xi2 + (xi2 - lean * lean) * u2
+    d2_imag = (-2.0 * drift * lean) * u
+    d = np.empty(u.shape, np.complex128)
+    d.real = np.sqrt(0.5 * (np.sqrt(d2_real * d2_real + d2_imag * d2_imag) + d2_real))
+    d.imag = 0.5 * d2_imag / d.real
+    E = complex_exp(-d * tau)
+    N, S = 1.0 - E, 1.0 + E
+    P_inverse = 1.0 / (beta * N + d * S)
+    NP = N * P_inverse
+    D = -q * NP
     r = -q / (beta + d)
-    y = xi2 * r * N / (2.0 * d)
-    G = r * tau - 2.0 * _log_one_plus(y) / xi2
-    psi = kappa * theta_v * G + v0 * D
+    d_inverse = 1.0 / d
+    G = r * tau - (2.0 / xi2) * complex_log1p((0.5 * xi2) * r * N * d_inverse)
+    psi = (kappa * theta_v) * G + v0 * D
     if not gradient:
         return psi, None
     C = kappa * theta_v / xi2
-    H_beta = tau - 2.0 * N / P
-    H_d = 2.0 / d - tau - 2.0 * (1.0 + E + tau * E * (beta - d)) / P
-    P2 = P * P
-    psi_d = C * H_d + v0 * q * ((1.0 - E * E) - 2.0 * d * tau * E) / P2
-    psi_beta = C * H_beta + v0 * q * N * N / P2 + psi_d * beta / d
+    tau_E = tau * E
+    H_d = 2.0 * (d_inverse - (S + xi2 * r * tau_E) * P_inverse) - tau
+    psi_d = C * H_d + (v0 * q) * ((N * S - 2.0 * d * tau_E) * (P_inverse * P_inverse))
+    slope = psi_d * d_inverse
+    psi_beta = C * (tau - 2.0 * NP) - v0 * D * NP + slope * beta
+    tilted = (0.5 + 1j * u) * psi_beta
     out = np.empty((5, len(u)), np.complex128)
     out[0] = D
-    out[1] = theta_v * G + psi_beta
-    out[2] = kappa * G
-    out[3] = -2.0 * kappa * theta_v * G / xi + xi * q / d * psi_d - rho * a * psi_beta
-    out[4] = -xi * a * psi_beta
+    np.multiply(G, theta_v, out=out[1])
+    out[1] += psi_beta
+    np.multiply(G, kappa, out=out[2])
+    np.multiply(G, -2.0 * kappa * theta_v / xi, out=out[3])
+    out[3] += (xi * q) * slope
+    out[3] -= rho * tilted
+    np.multiply(tilted, -xi, out=out[4])
     return psi, out
-
-
-def _log_one_plus(y: ComplexArray) -> ComplexArray:
-    """Return ln(1 + y) for complex y, right for small y too."""
-    out = np.log(1.0 + y)
-    small = np.abs(y) < _LOG_SERIES_BELOW
-    if np.any(small):
-        z = y[small]
-        series = np.zeros_like(z)
-        for n in range(_LOG_SERIES_TERMS, 0, -1):
-            series = 1.0 / n - z * series
-        out[small] = z * series
-    return out
 
 
 class Heston(Model):
