@@ -149,7 +149,7 @@ class _Round:
             return _Try(SENT)
         self._failures[name] += 1
         attempts += 1
-        reason = redact(outcome.reason, [url])
+        reason = f"{name}: {redact(outcome.reason, [url])}"
         if outcome.permanent:
             state = DEAD
         elif attempts >= self._limits.max_attempts:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from importlib import import_module
 from typing import Any
 
 from monitor.channels.base import Letter, Outcome
-from monitor.channels.secrets import redact, target_name
+from monitor.channels.secrets import redact
 from monitor.verdict.base import Severity
 
 _NOTIFY_TYPE = {Severity.INFO: "info", Severity.AMBER: "warning", Severity.RED: "failure"}
@@ -26,15 +28,13 @@ def apprise_sender(url: str, message: Letter, timeout_s: float) -> Outcome:
     has it already can drop it: ``dedup_key`` in the payload of web hooks, ``X-Misspec-Key`` and
     the ``Message-ID`` of mail, and the last line of the text everywhere.
     """
-    import apprise  # a tenth of a second, and only where somebody is to be told
-
+    apprise = _loaded()
     with _overheard() as said:
         service = apprise.Apprise.instantiate(url, asset=apprise.AppriseAsset(app_id="misspec"))
         if service is None:
             return Outcome(
                 False,
-                f"{target_name(url)} is no address that Apprise understands: correct it in "
-                "alerts.routes",
+                "this is no address that Apprise understands: correct it in alerts.routes",
                 permanent=True,
             )
         _prepare(service, url, message, timeout_s)
@@ -56,7 +56,18 @@ def apprise_sender(url: str, message: Letter, timeout_s: float) -> Outcome:
     if sent:
         return Outcome(True)
     reason = redact("; ".join(said) or "refused without a reason", [url])
-    return Outcome(False, f"{target_name(url)}: {reason}"[:_REASON_LENGTH])
+    return Outcome(False, reason[:_REASON_LENGTH])
+
+
+@cache
+def _loaded() -> Any:
+    """Return Apprise with its services, loaded when somebody is first to be told."""
+    with warnings.catch_warnings():
+        # What its many services import of other people's is not for us to put right.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        apprise = import_module("apprise")
+        import_module("apprise.manager_plugins").NotificationManager().load_modules()
+    return apprise
 
 
 def _prepare(service: Any, url: str, message: Letter, timeout_s: float) -> None:
@@ -95,33 +106,39 @@ def _name_mail() -> None:
     base.make_msgid = make_msgid
 
 
-class _Ear(logging.Handler):
-    """Keeps what Apprise says in this thread: its return value is a bare False."""
+class _Ear(logging.Filter):
+    """Keeps what Apprise says in this thread, whose return value is a bare False, from every log.
+
+    It may hold an address; and a filter, unlike a handler, comes before all who listen.
+    """
 
     def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
+        super().__init__()
         self.said: list[str] = []
         self._thread = threading.get_ident()
 
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.thread == self._thread:
-            text = record.getMessage().strip()
-            if record.levelno >= logging.WARNING or text.startswith("Socket Exception"):
-                self.said.append(text)
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.thread != self._thread:
+            return True
+        text = record.getMessage().strip()
+        if record.levelno >= logging.WARNING or text.startswith("Socket Exception"):
+            self.said.append(text)
+        return False
 
 
 @contextmanager
 def _overheard() -> Iterator[list[str]]:
-    """Collect Apprise's words, and keep them from every log: they may hold an address."""
+    """Collect Apprise's words in place of every log."""
     logger = logging.getLogger("apprise")
-    logger.propagate = False
-    logger.setLevel(logging.DEBUG)  # the cause of a failed connection is told at this level only
     wire = logging.getLogger("urllib3")
+    before = logger.level
+    logger.setLevel(logging.DEBUG)  # the cause of a failed connection is told at this level only
     if wire.level == logging.NOTSET:
         wire.setLevel(logging.INFO)  # below it, paths of web hooks are printed
     ear = _Ear()
-    logger.addHandler(ear)
+    logger.addFilter(ear)
     try:
         yield ear.said
     finally:
-        logger.removeHandler(ear)
+        logger.removeFilter(ear)
+        logger.setLevel(before)
