@@ -10,6 +10,8 @@ import numpy as np
 from monitor.arrays import FloatArray
 from monitor.assessment import Assessment
 from monitor.calibration.fit import Fit
+from monitor.diagnostics.base import NO_HISTORY, Evidence
+from monitor.diagnostics.residual import residual_z
 from monitor.incidents.base import Transition
 from monitor.market.quotes import Quotes
 from monitor.store.bulk import null_if_nan, nullable
@@ -69,23 +71,14 @@ def quote_rows(run: int, quotes: Quotes) -> Iterator[Row]:
     return ((run, i, *row) for i, row in enumerate(columns))
 
 
-def residual_rows(run: int, model: int, fit: Fit, quotes: Quotes) -> Iterator[Row]:
+def residual_rows(run: int, model: int, fit: Fit, found: Assessment) -> Iterator[Row]:
     """Yield one row a quote: the model's vol, and its residual in units of its noise."""
-    if len(fit.iv) != quotes.n:
+    quotes = found.quotes
+    if quotes is None or len(fit.iv) != quotes.n:
         return iter(())  # nothing was fitted
-    columns = zip(nullable(fit.iv), nullable(noise_residual(fit, quotes)), strict=True)
+    z = residual_z(Evidence(found.snapshot, quotes, NO_HISTORY, fit=fit))
+    columns = zip(nullable(fit.iv), nullable(z), strict=True)
     return ((run, model, i, *row) for i, row in enumerate(columns))
-
-
-def noise_residual(fit: Fit, quotes: Quotes) -> FloatArray:
-    """Return z: model less market over the residual's own standard deviation, shape (n,).
-
-    The noise less what the fit absorbed of it; NaN where the fit absorbed all, or says nothing.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        left = 1.0 - fit.leverage
-        deviation = quotes.noise * np.sqrt(np.where(left > 1e-9, left, np.nan))
-        return np.asarray((fit.iv - quotes.iv) / deviation, dtype=np.float64)
 
 
 def fit_row(run: int, model: int, fit: Fit) -> Row:

@@ -272,12 +272,7 @@ def _insert_content(
     for fit in found.fits:
         model = models[(fit.model,)]
         put(schema.parameters, rows.PARAMETERS, rows.parameter_rows(run, model, fit))
-        if found.quotes is not None:
-            put(
-                schema.residuals,
-                rows.RESIDUALS,
-                rows.residual_rows(run, model, fit, found.quotes),
-            )
+        put(schema.residuals, rows.RESIDUALS, rows.residual_rows(run, model, fit, found))
     put(schema.metrics, rows.METRICS, rows.metric_rows(run, series, stream, found))
     put(schema.rejections, rows.REJECTIONS, rows.rejection_rows(run, found))
     put(

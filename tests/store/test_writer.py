@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select, text
 
 from monitor.assessment import Stream
-from monitor.diagnostics.base import MetricValue
+from monitor.diagnostics.base import NO_HISTORY, Evidence, MetricValue
+from monitor.diagnostics.residual import residual_z
 from monitor.errors import StoreError
 from monitor.incidents.base import Event
 from monitor.store import Store, schema
@@ -20,7 +21,6 @@ from monitor.store.reader import (
     status_frame,
     surface_frame,
 )
-from monitor.store.rows import noise_residual
 from monitor.store.writer import record_job, write_assessment
 from monitor.verdict.base import Status
 from tests.store.build import (
@@ -67,7 +67,8 @@ def test_every_number_comes_back_to_the_last_bit(store: Store) -> None:
         assert mine["at_bound"].tolist() == fit.at_bound.tolist()
         here = surface[surface["model"] == fit.model]
         np.testing.assert_array_equal(here["model_iv"], fit.iv)
-        np.testing.assert_array_equal(here["z"], noise_residual(fit, quotes))
+        evidence = Evidence(found.snapshot, quotes, NO_HISTORY, fit=fit)
+        np.testing.assert_array_equal(here["z"], residual_z(evidence))
         for name in ("k", "iv_bid", "iv_ask", "iv", "noise", "vega", "strike", "open_interest"):
             np.testing.assert_array_equal(here[name], getattr(quotes, name))
         np.testing.assert_array_equal(here["tau"], quotes.tau[quotes.expiry_index])
