@@ -193,7 +193,11 @@ class GeneratedMarket:
         path = self._paths[underlying]
         rate = np.array([path.basis(int(t)) for t in hours]) / (24.0 * 365.0)
         noise = self._daily_draws(underlying, "funding", hours)
-        return TimeSeries(hours, ("value",), np.round(rate + 2e-6 * noise, 12).reshape(-1, 1))
+        return TimeSeries(
+            hours,
+            ("value",),
+            np.asarray(np.round(rate + 2e-6 * noise, 12), np.float64).reshape(-1, 1),
+        )
 
     def dvol(
         self, underlying: str, start_ms: int, end_ms: int, step_ms: int, now_ms: int
@@ -210,7 +214,9 @@ class GeneratedMarket:
             if regime.put_wing:
                 variance[i] += self._strip(underlying, _floor(int(t), MS_PER_DAY))
         # The venue prints percent with two decimals.
-        return TimeSeries(times, ("value",), np.round(np.sqrt(variance), 4).reshape(-1, 1))
+        return TimeSeries(
+            times, ("value",), np.asarray(np.round(np.sqrt(variance), 4), np.float64).reshape(-1, 1)
+        )
 
     def _generate(self, underlying: str, as_of_ms: int) -> Snapshot:
         path, regime = self._paths[underlying], self.regime(as_of_ms)
@@ -264,7 +270,8 @@ class GeneratedMarket:
         self, underlying: str, expiry: Expiry, now_ms: int, over_index: float
     ) -> FloatArray:
         since = max(expiry.listed_ms, now_ms - _LADDER_MEMORY_MS)
-        low, high = self._paths[underlying].log_range(since, now_ms)
+        path = self._paths[underlying]
+        low, high = path.log_range(since, now_ms)
         jumped = self._jumped(underlying, np.array([now_ms]))[0]
         days = (expiry.expiry_ms - now_ms) / MS_PER_DAY
         return strikes(
@@ -273,6 +280,7 @@ class GeneratedMarket:
             days,
             over_index * np.exp(low + min(jumped, 0.0)),
             over_index * np.exp(high + max(jumped, 0.0)),
+            np.exp(path.log_price(max(expiry.listed_ms, path.first_ms))),
         )
 
     def _log_price(self, underlying: str, now_ms: int) -> float:

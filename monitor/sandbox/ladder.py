@@ -42,12 +42,14 @@ LADDERS: Mapping[str, Mapping[Series, tuple[Band, ...]]] = {
         ),
     },
 }
+# Prices at which the steps above were listed; a coin at twice the price has steps twice as wide.
+_REFERENCE = {"BTC": 70_900.0, "ETH": 2_150.0}
 # As an expiry comes near it takes on the finer ladders of the shorter series.
 _JOINS_WEEK_DAYS, _JOINS_DAY_DAYS = 22.0, 4.0
 
 
 def strikes(
-    underlying: str, series: Series, days: float, lowest: float, highest: float
+    underlying: str, series: Series, days: float, lowest: float, highest: float, at_listing: float
 ) -> FloatArray:
     """Return the listed strikes of one expiry, rising.
 
@@ -59,15 +61,20 @@ def strikes(
         To expiry.
     lowest, highest : float
         Range of the forward since the listing, dollars per coin.
+    at_listing : float
+        Price when the expiry was listed: its steps stay, whatever the price does.
     """
+    scale = 2.0 ** round(np.log2(at_listing / _REFERENCE[underlying]))
     bands = dict.fromkeys(LADDERS[underlying][series])
     if days <= _JOINS_WEEK_DAYS and series != "day":
         bands |= dict.fromkeys(LADDERS[underlying]["week"])
     if days <= _JOINS_DAY_DAYS:
         bands |= dict.fromkeys(LADDERS[underlying]["day"])
-    found = [
-        step * np.arange(np.ceil(low * lowest / step), np.floor(high * highest / step) + 1)
-        for step, low, high in bands
-    ]
-    # Multiples of whole steps are whole numbers: equal strikes are equal doubles.
+    found = []
+    for dollars, low, high in bands:
+        step = scale * dollars
+        found.append(
+            step * np.arange(np.ceil(low * lowest / step), np.floor(high * highest / step) + 1)
+        )
+    # Multiples of steps that are halves or more are exact: equal strikes are equal doubles.
     return np.unique(np.concatenate(found))

@@ -63,6 +63,11 @@ class Path:
         self._level = level + np.log(spot) - level[HISTORY_DAYS]
         self._of_day = lru_cache(maxsize=128)(self._draw_minutes)
 
+    @property
+    def first_ms(self) -> int:
+        """The first moment of this history."""
+        return self.start_ms - HISTORY_DAYS * MS_PER_DAY
+
     def day_of(self, now_ms: int) -> int:
         """Return the number of the day in this history.
 

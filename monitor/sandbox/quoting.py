@@ -47,7 +47,8 @@ _WIDTH_SPREAD = 0.35
 # A maker's centre is off the mark by so many half-widths; with rounding to ticks the recorded
 # distance of mid from mark is .35 to .5 half-spreads.
 _CENTRE_SPREAD = 0.50
-_ITM_ABSENT = 0.015
+_MOST_OFF = 0.95
+_ITM_ABSENT = 0.01
 _NO_OPEN_INTEREST, _NO_VOLUME = 0.16, 0.50
 
 
@@ -89,7 +90,9 @@ def quote(
     half = half_width(delta, tau, black_vega(k, w) * np.sqrt(tau), fair, habits)
     wide = 0.5 * np.interp(delta, ITM_DELTAS, habits.in_the_money_width)
     half = np.where(in_the_money, np.maximum(half, wide), half) * np.exp(_WIDTH_SPREAD * draws[0])
-    centre = fair + _CENTRE_SPREAD * half * draws[1]
+    # What is fair stays inside the spread: else some strike of hundreds would always offer the
+    # forward away from where it is, which on the recorded chains 0.4 % of expiries do.
+    centre = fair + half * np.clip(_CENTRE_SPREAD * draws[1], -_MOST_OFF, _MOST_OFF)
     bid, ask = to_tick(centre - half, up=False), to_tick(centre + half, up=True)
     # A maker who would bid nothing does not bid; nobody offers for nothing.
     bid = np.where((bid <= 0.0) | absent[0], np.nan, bid)

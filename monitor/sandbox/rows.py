@@ -192,13 +192,7 @@ def option_ticker(chain: Snapshot, i: int, index: float | None, now_ms: int) -> 
 def greeks(
     forward: float, strike: float, vol: float, tau: float, sign: float
 ) -> dict[str, float | None]:
-    """Return the venue's greeks: delta of the dollar price, vega a vol point, theta a day.
-
-    Examples
-    --------
-    >>> greeks(39165.86, 40000.0, 0.6086, 0.8800, 1.0)["vega"]
-    142.4...
-    """
+    """Return the venue's greeks: delta of the dollar price, vega a vol point, theta a day."""
     deviation = vol * math.sqrt(tau)
     if not deviation > 0:
         return dict.fromkeys(("rho", "theta", "vega", "gamma", "delta"))

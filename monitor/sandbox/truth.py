@@ -7,14 +7,17 @@ models. A world with jumps does not need the model that a desk might fit to it.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from monitor.arrays import FloatArray, IntArray
 from monitor.models.base import Grid
 from monitor.models.heston import heston_log_cf
 from monitor.pricing.black import black_price
-from monitor.pricing.fourier import ComplexArray, total_variance_from_cf
+from monitor.pricing.fourier import total_variance_from_cf
 from monitor.sandbox.worlds.base import Jumps, Regime, Truth
+
+ComplexArray = NDArray[np.complex128]
 
 DVOL_TAU = 30.0 / 365.0
 # Deviations below the forward over which the wing rises to its full height: narrower tapers bend

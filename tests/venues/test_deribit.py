@@ -58,9 +58,8 @@ def test_a_venue_that_calls_itself_a_test_net_is_simulated(testnet):
 
 
 @pytest.mark.skipif(not REAL.exists(), reason=f"{REAL} is not there")
-@pytest.mark.parametrize("position", [0, 301, 603])
-@pytest.mark.parametrize("underlying", ["BTC", "ETH"])
-def test_a_recorded_chain_keeps_its_digest_over_the_wire(position, underlying):
+@pytest.mark.parametrize(("underlying", "position"), [("BTC", 0), ("ETH", 301), ("BTC", 603)])
+def test_a_recorded_chain_keeps_its_digest_over_the_wire(underlying, position):
     refs = [ref for ref in list_snapshots(REAL) if ref.underlying == underlying]
     recorded = next(read_refs([refs[position]]))
     with sandbox(market=played(recorded), now_ms=recorded.as_of_ms + 90_000) as running:
@@ -165,18 +164,16 @@ def test_what_heals_is_asked_until_it_does(kind):
 
 
 @pytest.mark.parametrize(
-    ("path", "subject"),
+    ("path", "subject", "kind", "reason"),
     [
-        ("get_time", "time"),
-        ("get_instruments", "instruments"),
-        ("get_index_price", "index_price"),
-        ("get_tradingview_chart_data", "candles_1h"),
-        ("get_funding_rate_history", "funding"),
-        ("get_volatility_index_data", "dvol"),
+        ("get_time", "time", "html", "malformed"),
+        ("get_instruments", "instruments", "empty_object", "malformed"),
+        ("get_index_price", "index_price", "maintenance", "unavailable"),
+        ("get_tradingview_chart_data", "candles_1h", "null_result", "malformed"),
+        ("get_tradingview_chart_data", "candles_1m", "server_error", "unavailable"),
+        ("get_funding_rate_history", "funding", "truncated", "malformed"),
+        ("get_volatility_index_data", "dvol", "rate_limit", "unavailable"),
     ],
-)
-@pytest.mark.parametrize(
-    ("kind", "reason"), [("html", "malformed"), ("maintenance", "unavailable")]
 )
 def test_a_missing_part_is_on_record_and_never_costs_the_chain(path, subject, kind, reason):
     with sandbox(Fault(kind, path=path)) as running:

@@ -1,0 +1,221 @@
+"""Worlds are what they say: deterministic, free of arbitrage, broken where and when stated."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from monitor.conventions import MS_PER_DAY, MS_PER_YEAR
+from monitor.errors import DomainError, UnknownNameError
+from monitor.models import MODELS
+from monitor.models.base import Grid
+from monitor.pricing.black import black_price
+from monitor.sandbox.generate import DEFAULT_BREAK_NIGHT, open_world
+from monitor.sandbox.rows import TICK, TICK_ABOVE, TICK_LIMIT
+from monitor.sandbox.truth import DVOL_TAU, mean_variance, put_delta, true_variance
+from monitor.sandbox.worlds import WORLDS
+from tests.sandbox.rooms import world
+
+EVENING_MS = 81_000_000  # 22:30 UTC
+BEFORE = DEFAULT_BREAK_NIGHT - 1
+AFTER = DEFAULT_BREAK_NIGHT
+
+
+def moment(night, market=None):
+    return (market or world()).start_ms + night * MS_PER_DAY + EVENING_MS
+
+
+def smile(market, underlying, now_ms, tau):
+    """Return log-moneyness and true total variance on a dense grid of one tenor."""
+    params, regime = market.params(underlying, now_ms), market.regime(now_ms)
+    spread = np.sqrt(mean_variance(params, tau, regime.jumps) * tau)
+    k = np.linspace(-3.0, 3.0, 121) * spread
+    w = true_variance(params, regime, np.array([tau]), np.zeros(len(k), np.int64), k)
+    return k, w
+
+
+def test_the_worlds_so_far():
+    assert list(WORLDS) == ["calm", "jumps-on", "left-wing-up", "vol-up-40"]
+    for name, w in WORLDS.items():
+        assert w.name == name
+        assert w.summary
+
+
+def test_a_world_is_the_same_whatever_was_asked_before():
+    fresh = open_world("calm", seed=0)
+    backwards = [fresh.snapshot("BTC", moment(n)).digest for n in (40, 3, 12)]
+    again = open_world("calm", seed=0)
+    again.candles("BTC", moment(2), moment(5), 60_000, moment(6))
+    assert [again.snapshot("BTC", moment(n)).digest for n in (3, 12, 40)] == [
+        backwards[1],
+        backwards[2],
+        backwards[0],
+    ]
+
+
+def test_another_seed_is_another_market():
+    one, two = open_world("calm", seed=1), open_world("calm", seed=2)
+    assert one.chain("BTC", moment(5)).chain_digest != two.chain("BTC", moment(5)).chain_digest
+    assert one.index_price("BTC", moment(5)) != two.index_price("BTC", moment(5))
+
+
+@pytest.mark.parametrize("name", [n for n in WORLDS if n != "calm"])
+def test_worlds_of_one_seed_differ_by_their_break_alone(name):
+    calm, broken = world(), world(name)
+    for underlying in calm.underlyings:
+        assert (
+            calm.snapshot(underlying, moment(BEFORE)).digest
+            == broken.snapshot(underlying, moment(BEFORE)).digest
+        )
+        assert (
+            calm.chain(underlying, moment(AFTER)).chain_digest
+            != broken.chain(underlying, moment(AFTER)).chain_digest
+        )
+
+
+def test_the_break_is_at_midnight_of_the_night_that_was_told():
+    market = open_world("left-wing-up", seed=0, break_night=10)
+    assert market.regime(market.start_ms + 10 * MS_PER_DAY - 1).put_wing == 0.0
+    assert market.regime(market.start_ms + 10 * MS_PER_DAY).put_wing == 0.02
+    assert market.night(moment(10)) == 10
+
+
+@pytest.mark.parametrize("underlying", ["BTC", "ETH"])
+def test_marks_of_the_calm_world_are_hestons_own(underlying):
+    market, now_ms = world(), moment(20)
+    chain = market.chain(underlying, now_ms)
+    calls = chain.is_call
+    expiry, index = np.unique(chain.expiry_ms[calls], return_inverse=True)
+    tau = (expiry - now_ms) / MS_PER_YEAR
+    k = np.log(chain.strike[calls] / chain.forward[calls])
+    params = market.params(underlying, now_ms)
+    # The reference variance steers the quadrature alone.
+    grid = Grid(expiry, tau, index, k, mean_variance(params, tau, None) * tau)
+    w, _ = MODELS["heston"].total_variance(params, grid)
+    near = np.isfinite(w) & (np.abs(k) < 3 * np.sqrt(w))
+    iv = np.sqrt(w / tau[index])
+    # Printed with four decimals.
+    np.testing.assert_allclose(chain.mark_iv[calls][near], iv[near], atol=0.51e-4)
+
+
+@pytest.mark.parametrize("name", list(WORLDS))
+@pytest.mark.parametrize("underlying", ["BTC", "ETH"])
+def test_the_true_smile_has_no_static_arbitrage(name, underlying):
+    market, now_ms = world(name), moment(AFTER)
+    tenors = np.array([0.5, 1.5, 4.0, 10.0, 30.0, 90.0, 330.0]) / 365.0
+    for tau in tenors:
+        k, w = smile(market, underlying, now_ms, tau)
+        strike, call = np.exp(k), black_price(k, w, np.ones(len(k)))
+        slope = np.diff(call) / np.diff(strike)
+        # Rounding of the premium over a strike step of 1e-3 is 1e-13.
+        assert np.all(np.diff(slope) > -1e-10), f"butterfly at {tau * 365:.1f} days"
+        assert np.all((slope <= 1e-12) & (slope >= -1.0 - 1e-12))
+    k = np.linspace(-0.05, 0.05, 11)
+    params, regime = market.params(underlying, now_ms), market.regime(now_ms)
+    index, points = np.repeat(np.arange(len(tenors)), len(k)), np.tile(k, len(tenors))
+    w = true_variance(params, regime, tenors, index, points).reshape(len(tenors), len(k))
+    assert np.all(np.diff(w, axis=0) > 0), "calendar"
+
+
+def test_a_lifted_wing_is_two_vol_points_of_puts_and_nothing_else():
+    market, now_ms = world("left-wing-up"), moment(AFTER)
+    for tau in (7 / 365, 0.25):
+        k, w = smile(market, "BTC", now_ms, tau)
+        _, plain = smile(world(), "BTC", now_ms, tau)
+        rise = np.sqrt(w / tau) - np.sqrt(plain / tau)
+        np.testing.assert_allclose(rise[k >= 0], 0.0, atol=1e-12)
+        np.testing.assert_allclose(rise[put_delta(k, plain) < 0.12], 0.02, atol=1e-12)
+        at_25 = rise[np.argmin(np.abs(put_delta(k, plain) - 0.25))]
+        assert 0.010 < at_25 < 0.018
+
+
+def test_jumps_keep_the_level_and_steepen_short_smiles():
+    market, now_ms = world("jumps-on"), moment(AFTER)
+    regime = market.regime(now_ms)
+    for tau, steeper in ((2 / 365, 0.02), (30 / 365, 0.0)):
+        k, w = smile(market, "BTC", now_ms, tau)
+        _, plain = smile(world(), "BTC", now_ms, tau)
+        skew = np.interp(-0.03, k, np.sqrt(w / tau)) - np.interp(0.03, k, np.sqrt(w / tau))
+        quiet = np.interp(-0.03, k, np.sqrt(plain / tau)) - np.interp(0.03, k, np.sqrt(plain / tau))
+        assert skew - quiet > steeper
+    before = mean_variance(world().params("BTC", now_ms), DVOL_TAU, None)
+    after = mean_variance(market.params("BTC", now_ms), DVOL_TAU, regime.jumps)
+    # Variance is kept to second order in the jump size; the third moment is the skew's.
+    assert after == pytest.approx(before, rel=0.03)
+
+
+def test_vol_up_moves_the_state_and_no_structure():
+    now_ms = moment(AFTER)
+    quiet, up = world().params("BTC", now_ms), world("vol-up-40").params("BTC", now_ms)
+    np.testing.assert_allclose(up[0], 1.96 * quiet[0])
+    np.testing.assert_array_equal(up[1:], quiet[1:])
+    (broken,) = WORLDS["vol-up-40"].breaks
+    assert (broken.cause, broken.pages) == ("market", False)
+
+
+@pytest.mark.parametrize("name", list(WORLDS))
+def test_the_volatility_index_is_the_price_of_the_strip(name):
+    market = world(name)
+    now_ms = market.start_ms + AFTER * MS_PER_DAY  # midnight, where the wing's part is computed
+    k, w = smile_wide(market, now_ms)
+    otm = black_price(k, w, np.where(k >= 0, 1.0, -1.0))
+    strip = 2.0 * np.trapezoid(otm * np.exp(-k), k) / DVOL_TAU
+    dvol = market.dvol("BTC", now_ms, now_ms, 3_600_000, now_ms)
+    # Printed with four decimals; the strip is cut at seven deviations.
+    assert dvol.values[0, 0] == pytest.approx(np.sqrt(strip), abs=5e-4)
+
+
+def smile_wide(market, now_ms):
+    params, regime = market.params("BTC", now_ms), market.regime(now_ms)
+    k = np.linspace(-8.0, 7.0, 601) * np.sqrt(
+        mean_variance(params, DVOL_TAU, regime.jumps) * DVOL_TAU
+    )
+    index = np.zeros(len(k), np.int64)
+    return k, true_variance(params, regime, np.array([DVOL_TAU]), index, k)
+
+
+@pytest.mark.parametrize("underlying", ["BTC", "ETH"])
+def test_quotes_stand_on_ticks_and_are_never_crossed(underlying):
+    for night in (2, 31, 60):
+        chain = world().chain(underlying, moment(night))
+        for side in (chain.bid, chain.ask):
+            price = side[np.isfinite(side)]
+            tick = np.where(price > TICK_LIMIT + 1e-9, TICK_ABOVE, TICK)
+            np.testing.assert_allclose(price / tick, np.round(price / tick), atol=1e-6)
+            assert np.all(price > 0)
+        both = np.isfinite(chain.bid) & np.isfinite(chain.ask)
+        assert np.all(chain.ask[both] - chain.bid[both] > 0.9 * TICK)
+        assert np.all(chain.expiry_ms > chain.as_of_ms)
+
+
+def test_strikes_come_and_stay_as_the_price_moves():
+    market = world()
+    expiry = max(market.chain("BTC", moment(30)).expiry_ms)
+
+    def listed(now_ms):
+        chain = market.chain("BTC", now_ms)
+        return set(chain.strike[chain.expiry_ms == expiry])
+
+    evening = listed(moment(30))
+    assert listed(moment(30) - 3_600_000) <= evening | listed(moment(30) - 3_600_000)
+    assert len(evening) > 35
+
+
+def test_every_strike_has_a_put_and_a_call_at_parity():
+    chain = world().chain("BTC", moment(30))
+    put, call = ~chain.is_call, chain.is_call
+    np.testing.assert_array_equal(chain.strike[put], chain.strike[call])
+    gap = chain.mark[call] - chain.mark[put] - (1 - chain.strike[put] / chain.forward[put])
+    assert np.max(np.abs(gap)) < 1.1e-6  # marks have six decimals
+
+
+def test_what_a_world_cannot_answer_is_said():
+    with pytest.raises(UnknownNameError, match=r"no world is named 'stormy'.*calm"):
+        open_world("stormy")
+    with pytest.raises(DomainError, match="starts at midnight UTC"):
+        open_world("calm", start=datetime(2026, 1, 5, 12, tzinfo=UTC))
+    with pytest.raises(DomainError, match="lives from 400 days before"):
+        world().chain("BTC", moment(-500))
+    with pytest.raises(DomainError, match="has BTC, ETH, not SOL"):
+        world().snapshot("SOL", moment(3))
+    assert world().chain("SOL", moment(3)) is None
