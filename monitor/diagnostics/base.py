@@ -16,6 +16,7 @@ from monitor.market.snapshot import Snapshot
 from monitor.models.base import Model
 from monitor.outcome import Rejection
 from monitor.registry import Registry
+from monitor.replication.chain import PastChain
 
 CHAIN = "chain"  # the scope of a number about the whole chain
 
@@ -32,7 +33,7 @@ class MetricValue:
         None for a number about the market alone.
     scope : str
         ``chain``, ``expiry:2026-03-27``, ``wing:put`` (``centre``, ``call``), ``param:kappa``,
-        ``reason:no_bid``.
+        ``reason:no_bid``, ``stress:spot-16/vol-up``.
     value : float
         Finite. An undefined metric is a `Rejection`.
     unit : str
@@ -105,12 +106,15 @@ class History:
         Digest of the previous night's chain: an equal one tonight is a repeated chain.
     n_quotes : int or None
         Usable quotes of the previous night.
+    last_chain : PastChain or None
+        Quotes of the latest night that could be judged: what a book of that night stood at.
     """
 
     fits: Mapping[str, PastFit] = field(default_factory=dict)
     series: Mapping[SeriesKey, Series] = field(default_factory=dict)
     chain_digest: str | None = None
     n_quotes: int | None = None
+    last_chain: PastChain | None = None
 
     def digest(self) -> str:
         """Return the SHA-256 of the content."""
@@ -121,6 +125,7 @@ class History:
             parts += [fit.params, fit.stderr]
         for key in sorted(self.series, key=repr):
             parts += [key, self.series[key].as_of_ms, self.series[key].value]
+        parts.append(None if self.last_chain is None else self.last_chain.digest())
         return digest_of(parts)
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import bindparam, select
+from sqlalchemy import and_, bindparam, select
 from sqlalchemy.engine import Connection
 
 from monitor.assessment import Past, Stream
 from monitor.calibration.fit import FitStatus
 from monitor.diagnostics.base import History, PastFit, Series, SeriesKey
+from monitor.replication.chain import PastChain
 from monitor.store import schema
 from monitor.store.base import Store
 from monitor.store.folder import query
@@ -77,8 +78,9 @@ def read_past(
     -------
     Past
         Fits: each model's latest usable one within the last 120 slots; an older one says nothing
-        of tonight. Series: oldest first. Verdicts: of the last 30
-        slots. Incidents: those not resolved, and those resolved within the last 7 slots.
+        of tonight. Series: oldest first. Verdicts: of the last 30 slots. The last chain: of the
+        latest of those 30 that could be judged. Incidents: those not resolved, and those resolved
+        within the last 7 slots.
 
     Raises
     ------
@@ -105,6 +107,7 @@ def read_past(
                 series=_series(connection, key, runs[:window], series),
                 chain_digest=runs[0].chain_digest,
                 n_quotes=runs[0].n_quotes,
+                last_chain=_last_chain(connection, recent, judged),
             ),
             verdicts=_verdicts(recent, judged),
             incidents=read_incidents(connection, stream=key, slot=slot, resolved_since=oldest_kept),
@@ -203,6 +206,29 @@ def _past_fit(connection: Connection, run: _PastRun, model: int, name: str) -> P
     )
 
 
+def _last_chain(
+    connection: Connection,
+    runs: Sequence[_PastRun],
+    judged: Mapping[tuple[int, str], _Judgement],
+) -> PastChain | None:
+    """Return the quotes of the latest night that could be judged."""
+    for run in runs:
+        market = judged.get((run.key, MARKET))
+        if not run.n_quotes or (market is not None and market.is_blind):
+            continue
+        found = connection.execute(_CHAIN, {"run": run.key}).all()
+        if not found:
+            continue  # its quotes are no longer kept
+        expiry, *columns = zip(*found, strict=True)
+        known = {text: ms_from_iso(text) for text in set(expiry)}
+        return PastChain(
+            run.as_of_ms,
+            np.array([known[text] for text in expiry], dtype=np.int64),
+            *(_floats(column) for column in columns),
+        )
+    return None
+
+
 def _series(
     connection: Connection,
     stream: int,
@@ -284,6 +310,17 @@ _PARAMETERS = (
     .order_by(_p.i)
 )
 _EXPIRIES = select(_e.expiry, _e.tau).where(_e.run_key == bindparam("run")).order_by(_e.i)
+_q = schema.quotes.c
+_CHAIN = (
+    select(_e.expiry, _e.forward, _q.strike, _q.sign, _q.iv_bid, _q.iv_ask)
+    .join_from(
+        schema.quotes,
+        schema.expiries,
+        and_(_e.run_key == _q.run_key, _e.i == _q.expiry_i),
+    )
+    .where(_q.run_key == bindparam("run"))
+    .order_by(_q.i)
+)
 _s, _x = schema.series.c, schema.metrics.c
 _SERIES = select(_s.key, _s.metric, _s.scope, _s.model).where(
     _s.stream_key == bindparam("stream"),
