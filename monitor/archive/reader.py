@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -97,12 +96,21 @@ def read_refs(refs: Iterable[SnapshotRef]) -> Iterator[Snapshot]:
 
 
 def _read(refs: tuple[SnapshotRef, ...]) -> Iterator[Snapshot]:
+    # Files overlap in time: each is read through once, a step whenever its turn comes.
+    of_path: dict[Path, list[SnapshotRef]] = {}
+    for ref in refs:
+        of_path.setdefault(ref.path, []).append(ref)
+    running: dict[Path, Iterator[Snapshot]] = {}
     previous: Snapshot | None = None
-    for path, run in groupby(refs, key=lambda ref: ref.path):
-        for snapshot in _build(path, list(run), None):
-            if previous is None or snapshot.digest != previous.digest:
-                yield snapshot
-            previous = snapshot
+    for ref in refs:
+        if ref.path not in running:
+            running[ref.path] = _build(ref.path, of_path[ref.path], None)
+        snapshot = next(running[ref.path])
+        if ref is of_path[ref.path][-1]:
+            del running[ref.path]
+        if previous is None or snapshot.digest != previous.digest:
+            yield snapshot
+        previous = snapshot
 
 
 def _build(path: Path, refs: list[SnapshotRef], rows: IntArray | None) -> Iterator[Snapshot]:
@@ -127,6 +135,7 @@ def _rows_of(path: Path, rows: IntArray, wanted: list[int]) -> tuple[pa.Table, I
     rank = np.full(int(rows.max()) + 1, -1)
     rank[wanted] = np.arange(len(wanted))
     row_rank = rank[rows]
+    last = int(np.flatnonzero(row_rank >= 0)[-1])
     kept: list[pa.RecordBatch] = []
     with opened(path) as file:
         present = [c for c in OPTIONAL_FLOATS if c in file.schema_arrow.names]
@@ -136,6 +145,8 @@ def _rows_of(path: Path, rows: IntArray, wanted: list[int]) -> tuple[pa.Table, I
             start += len(batch)
             if mask.any():
                 kept.append(batch.filter(pa.array(mask)))
+            if start > last:
+                break
     return pa.Table.from_batches(kept), row_rank[row_rank >= 0]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from monitor.archive import list_snapshots, read_archive, read_snapshot, write_snapshot
+from monitor.archive import list_snapshots, read_archive, read_snapshot, reader, write_snapshot
 from monitor.archive.layout import context_path
 from monitor.conventions import MS_PER_DAY
 from monitor.errors import ArchiveError, MonitorError, UsageError
@@ -202,6 +202,30 @@ def test_one_file_of_many_unsorted_rows_reads_as_its_snapshots(tmp_path):
     got = list(read_archive(written(tmp_path, rows), every="snapshot"))
     assert [s.chain_digest for s in got] == [c.chain_digest for c in chains]
     assert [s.as_of_ms for s in got] == [c.as_of_ms for c in chains]
+
+
+def test_files_that_overlap_in_time_are_merged_and_read_once_each(tmp_path, monkeypatch):
+    paths = []
+    for underlying in ("BTC", "ETH"):
+        chains = [
+            snapshot(AS_OF + MS_PER_DAY * d, underlying=underlying, context=MarketContext())
+            for d in range(5)
+        ]
+        rows = pd.concat([frame(c) for c in chains])
+        paths.append(written(tmp_path, rows, f"{underlying}.parquet"))
+    passes = []
+    through = reader._rows_of
+    monkeypatch.setattr(reader, "_rows_of", lambda *a: passes.append(a[0]) or through(*a))
+    got = [(s.as_of.day, s.underlying) for s in read_archive(paths, every="snapshot")]
+    assert got == [(7 + d, u) for d in range(5) for u in ("BTC", "ETH")]
+    assert len(passes) == 2
+
+
+def test_a_file_that_was_replaced_is_read_anew(tmp_path):
+    path = written(tmp_path, frame(snapshot(context=MarketContext())))
+    assert len(list_snapshots(path)) == 1
+    both = [frame(snapshot(AS_OF + MS_PER_DAY * d, context=MarketContext())) for d in range(2)]
+    assert len(list_snapshots(written(tmp_path, pd.concat(both)))) == 2
 
 
 def test_expired_options_are_kept_for_cleaning_to_reject(tmp_path):
