@@ -131,6 +131,8 @@ def model_deltas(
         return np.empty(0)
     grid, step = _stencil(book)
     carried = model.carry(params, expiry_ms, tau, grid)
+    if len(carried) and not np.isfinite(carried).any():
+        return np.full(book.n, np.nan)
     with np.errstate(all="ignore"):
         w, _ = model.total_variance(carried, grid)
         w = np.where(w > 0.0, w, np.nan).reshape(-1, 3)
