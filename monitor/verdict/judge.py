@@ -3,6 +3,8 @@
 Data fit to judge? Optimiser done? Identified? Moved beyond its error? Misfit beyond tolerance,
 beyond noise, persistent? Misspecification is what remains.
 
+What a drift or a misfit is worth is the size of the model's misfit on the reference book tonight.
+
 Identification counts where parameters are used: a hedging model that sits at a bound is on watch,
 a marking model whose five numbers a slice cannot pin down marks no worse for it.
 """
@@ -143,6 +145,7 @@ def _drift(
             score.value,
             1.0,
             message,
+            numbers.get("book_misfit_gross_usd"),
         )
 
 
@@ -184,6 +187,7 @@ def _beyond(
         value,
         limit,
         words + since,
+        numbers.get("book_misfit_gross_usd"),
     )
 
 

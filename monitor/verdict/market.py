@@ -121,7 +121,26 @@ def _smile(numbers: Numbers, rules: JudgementRules, drift: DriftRules) -> Iterat
             score.value,
             1.0,
             moved,
+            _worth(headline, now, usual, numbers),
         )
+
+
+# Which part of the reference book a number of the smile moves: a risk reversal is put down to the
+# put wing, where the skew of coins lives; a butterfly lifts both wings together.
+_MOVES = {
+    "atm_iv": (CHAIN,),
+    "rr25": ("wing:put",),
+    "bf25": ("wing:put", "wing:call"),
+}
+
+
+def _worth(headline: str, now: float | None, usual: float | None, numbers: Numbers) -> float | None:
+    """Return the size of the smile's change in dollars: change times the book's vega there."""
+    vegas = [numbers.get("book_vega_usd", scope) for scope in _MOVES.get(headline, ())]
+    known = [v for v in vegas if v is not None]
+    if now is None or usual is None or not known:
+        return None
+    return abs((now - usual) * sum(known))
 
 
 def _data(
