@@ -6,12 +6,12 @@ given, each slot is spoken for by the run that speaks for it now; with it, by th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import bindparam, select
 from sqlalchemy.engine import Connection
 
 from monitor.errors import UnknownNameError, UsageError
@@ -20,52 +20,16 @@ from monitor.store import schema
 from monitor.store.base import Store
 from monitor.store.folder import query
 from monitor.store.folding import read_standings
-from monitor.store.times import END_OF_TIME, iso, iso_from_ms, iso_or_none
+from monitor.store.history import HISTORY as HISTORY
+from monitor.store.history import history_frame as history_frame
+from monitor.store.times import iso_from_ms, iso_or_none
+from monitor.store.typed import bounds, frame_of_rows, until_text
 
-_DAWN = "0000"
-_FLOATS = frozenset(
-    "value stderr threshold usd tau forward strike k iv_bid iv_ask iv noise vega open_interest "
-    "model_iv residual z".split()
-)
-_INSTANTS = frozenset("as_of opened_at last_seen resolved_at expiry known_wall".split())
-_WHOLE = frozenset("n at_bound".split())
-
-HISTORY = tuple(
-    "as_of run_id venue underlying cadence model metric scope value unit n stderr".split()
-)
 STATUS = tuple("as_of venue underlying cadence model status reason findings run_id".split())
 ALERTS = tuple(
     "id key state escalated silenced severity cause venue underlying cadence model metric scope "
     "opened_at last_seen resolved_at value threshold usd message run_id".split()
 )
-
-
-def history_frame(
-    store: Store,
-    metric: str,
-    *,
-    model: str | None = None,
-    underlying: str | None = None,
-    venue: str | None = None,
-    scope: str | None = None,
-    cadence: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    as_known: datetime | None = None,
-) -> pd.DataFrame:
-    """Return one metric through time, oldest first, with the columns `HISTORY`.
-
-    `since` and `until` bound the venue's time and are included; `as_known` is the desk's.
-    """
-    filters = {
-        "metric": metric,
-        "model": model,
-        "underlying": underlying,
-        "venue": venue,
-        "scope": scope,
-        "cadence": cadence,
-    }
-    return _frame(store, "history", HISTORY, {**filters, **_span(since, until, as_known)})
 
 
 def runs_frame(
@@ -81,7 +45,8 @@ def runs_frame(
 ) -> pd.DataFrame:
     """Return the runs, oldest first: identity, digests, usable quotes, since when known."""
     filters = {"run_id": run_id, "venue": venue, "underlying": underlying, "cadence": cadence}
-    return _frame(store, "runs", None, {**filters, **_span(since, until, as_known)})
+    found = _frame(store, "runs", {**filters, **bounds(since, until, as_known)})
+    return found.drop(columns="run_key")
 
 
 def parameters_frame(
@@ -104,7 +69,7 @@ def parameters_frame(
         "underlying": underlying,
         "cadence": cadence,
     }
-    return _frame(store, "parameters", None, {**filters, **_span(since, until, as_known)})
+    return _frame(store, "parameters", {**filters, **bounds(since, until, as_known)})
 
 
 def rejections_frame(
@@ -129,7 +94,7 @@ def rejections_frame(
         "underlying": underlying,
         "cadence": cadence,
     }
-    return _frame(store, "rejections", None, {**filters, **_span(since, until, as_known)})
+    return _frame(store, "rejections", {**filters, **bounds(since, until, as_known)})
 
 
 def status_frame(
@@ -140,7 +105,7 @@ def status_frame(
     A model not judged in the last 30 slots of its stream has left the board. `findings` holds a
     list of dictionaries, in the order of the argument.
     """
-    values = {"at": _until(at), "as_known": _until(as_known)}
+    values = {"at": until_text(at), "as_known": until_text(as_known)}
     with store.reading() as connection:
         found = connection.execute(query("status"), values).mappings().all()
         findings = _findings(connection, [row["run_key"] for row in found])
@@ -151,7 +116,7 @@ def status_frame(
         )
         for row in found
     ]
-    return _build(STATUS, rows)
+    return frame_of_rows(STATUS, rows)
 
 
 def alerts_frame(
@@ -178,7 +143,7 @@ def alerts_frame(
     if state is not None and state not in [str(s) for s in State]:
         raise UnknownNameError("state", state, [str(s) for s in State])
     with store.reading() as connection:
-        standings = read_standings(connection, as_known=_until(as_known))
+        standings = read_standings(connection, as_known=until_text(as_known))
     rows = [
         _alert(standing.incident)
         for standing in standings
@@ -188,7 +153,7 @@ def alerts_frame(
             else all or standing.incident.state is not State.RESOLVED
         )
     ]
-    return _build(ALERTS, rows)
+    return frame_of_rows(ALERTS, rows)
 
 
 def surface_frame(
@@ -238,7 +203,7 @@ def surface_frame(
                 raise UnknownNameError(f"model in run {run['run_id']}", name, known)
         found = [row for row in found if row[0] in set(models)]
     head = tuple(run[name] for name in ("as_of", "run_id", "venue", "underlying"))
-    return _build(
+    return frame_of_rows(
         ("as_of", "run_id", "venue", "underlying", *columns), [(*head, *row) for row in found]
     )
 
@@ -250,30 +215,22 @@ def _surface_run(
     at: datetime | None,
     venue: str | None,
     cadence: str | None,
-) -> dict[str, Any]:
-    r, t = schema.runs.c, schema.streams.c
-    wanted = (
-        select(r.key.label("run_key"), r.id.label("run_id"), r.as_of, t.venue, t.underlying)
-        .join(schema.streams, t.key == r.stream_key)
-        .order_by(r.as_of.desc(), r.key.desc())
-        .limit(1)
-    )
+) -> Mapping[str, Any]:
     if run_id is not None:
-        row = connection.execute(wanted.where(r.id == run_id)).mappings().one_or_none()
+        r, t = schema.runs.c, schema.streams.c
+        columns = (r.key.label("run_key"), r.id.label("run_id"), r.as_of, t.venue, t.underlying)
+        wanted = select(*columns).join(schema.streams, t.key == r.stream_key).where(r.id == run_id)
+        row = connection.execute(wanted).mappings().one_or_none()
         if row is None:
             latest = select(r.id).order_by(r.key.desc()).limit(10)
             raise UnknownNameError("run", run_id, connection.execute(latest).scalars())
         return dict(row)
-    speaks = text("runs.key IN (SELECT run_key FROM current_runs)")
-    wanted = wanted.where(t.underlying == underlying, r.n_quotes > 0, r.as_of <= _until(at), speaks)
-    for column, value in ((t.venue, venue), (t.cadence, cadence)):
-        if value is not None:
-            wanted = wanted.where(column == value)
-    row = connection.execute(wanted).mappings().one_or_none()
+    place = {"underlying": underlying, "venue": venue, "cadence": cadence, "at": until_text(at)}
+    row = connection.execute(query("surface_run"), place).mappings().one_or_none()
     if row is None:
-        known = connection.execute(select(t.underlying).distinct()).scalars()
+        known = connection.execute(select(schema.streams.c.underlying).distinct()).scalars()
         raise UsageError(
-            f"no run of {underlying} with usable quotes by {_until(at)}; "
+            f"no run of {underlying} with usable quotes by {until_text(at)}; "
             f"stored underlyings: {', '.join(sorted(known)) or 'none'}"
         )
     return dict(row)
@@ -309,42 +266,8 @@ def _alert(incident: Incident) -> tuple[Any, ...]:
     return tuple(shown[c] if c in shown else getattr(incident, c) for c in ALERTS)
 
 
-def _until(moment: datetime | None) -> str:
-    return END_OF_TIME if moment is None else iso(moment)
-
-
-def _span(
-    since: datetime | None, until: datetime | None, as_known: datetime | None
-) -> dict[str, str]:
-    return {
-        "since": _DAWN if since is None else iso(since),
-        "until": _until(until),
-        "as_known": _until(as_known),
-    }
-
-
-def _frame(
-    store: Store, name: str, columns: tuple[str, ...] | None, values: dict[str, Any]
-) -> pd.DataFrame:
+def _frame(store: Store, name: str, values: dict[str, Any]) -> pd.DataFrame:
     with store.reading() as connection:
         result = connection.execute(query(name), values)
-        found, rows = tuple(result.keys()), result.all()
-    frame = _build(found, rows)
-    return frame if columns is None else frame[list(columns)]
-
-
-def _build(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
-    """Return a frame whose column types do not depend on what happens to be in the rows."""
-    values = list(zip(*rows, strict=True)) or [()] * len(columns)
-    frame = {}
-    for name, column in zip(columns, values, strict=True):
-        if name in _INSTANTS:
-            instants = pd.to_datetime(list(column), utc=True, format="ISO8601")
-            frame[name] = pd.Series(instants.as_unit("ms"))
-        elif name in _FLOATS:
-            frame[name] = pd.Series(column, dtype="float64")
-        elif name in _WHOLE:
-            frame[name] = pd.Series(column, dtype="int64")
-        else:
-            frame[name] = pd.Series(column, dtype="object")
-    return pd.DataFrame(frame, columns=list(columns))
+        columns, rows = tuple(result.keys()), result.all()
+    return frame_of_rows(columns, rows)

@@ -1,7 +1,8 @@
--- Runs that spoke for their slots as known at :as_known.
+-- Runs that spoke for their slots as known at :as_known, in time order.
 SELECT
     r.as_of, r.id AS run_id, t.venue, t.underlying, t.cadence, r.slot, s.digest AS snapshot,
-    r.config, r.code, r.history, r.n_quotes, r.n_selected, a.known_wall, a.source
+    r.config, r.code, r.history, r.n_quotes, r.n_selected, a.known_wall, a.source,
+    r.key AS run_key
 FROM answers a
 JOIN runs r ON r.key = a.run_key
 JOIN streams t ON t.key = a.stream_key

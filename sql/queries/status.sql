@@ -1,15 +1,18 @@
 -- The latest judgement of each model at :at, as known at :as_known, looking back 30 slots.
-WITH known AS (
-    SELECT a.stream_key, a.slot, a.run_key, r.id AS run_id, r.as_of
-    FROM streams t
-    JOIN answers a ON a.stream_key = t.key
-    JOIN runs r ON r.key = a.run_key
-    WHERE r.as_of <= :at AND a.known_wall <= :as_known
-      AND a.slot >= COALESCE((
+WITH spans AS MATERIALIZED (
+    SELECT t.key AS stream_key, COALESCE((
             SELECT c.slot FROM answers c JOIN runs q ON q.key = c.run_key
             WHERE c.stream_key = t.key AND q.as_of <= :at AND c.known_wall <= :as_known
             GROUP BY c.slot ORDER BY c.slot DESC LIMIT 1 OFFSET 29
-        ), '')
+        ), '') AS first_slot
+    FROM streams t
+),
+known AS MATERIALIZED (
+    SELECT a.stream_key, a.slot, a.run_key, r.id AS run_id, r.as_of
+    FROM spans s
+    JOIN answers a ON a.stream_key = s.stream_key AND a.slot >= s.first_slot
+    JOIN runs r ON r.key = a.run_key
+    WHERE r.as_of <= :at AND a.known_wall <= :as_known
       AND NOT EXISTS (
             SELECT 1 FROM answers b
             WHERE b.stream_key = a.stream_key AND b.slot = a.slot AND b.known_wall <= :as_known
