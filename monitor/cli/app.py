@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from monitor import __version__
 from monitor.cli import alerts, board, care, demo, known, night, sandbox
 from monitor.cli.context import Desk
 from monitor.errors import MonitorError, UsageError
@@ -33,7 +33,7 @@ for module in (demo, night, board, alerts, known, sandbox, care):
 
 def _version(asked: bool) -> None:
     if asked:
-        print(f"misspec {metadata.version('misspec')}")
+        print(f"misspec {__version__}")
         raise typer.Exit
 
 

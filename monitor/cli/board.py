@@ -67,8 +67,11 @@ def status(
         frame = status_frame(store, at=upper_bound(at))
         for names, column in ((venue, "venue"), (underlying, "underlying"), (model, "model")):
             frame = among(names, frame, column)
-        columns = "as_of venue underlying cadence model status reason".split()
         frame = in_order(frame, desk_of(context).config.models)
+        # What is the same in every row leaves the table's room to the reasons.
+        same = {c for c in ("venue", "cadence") if frame[c].nunique() == 1}
+        columns = "as_of venue underlying cadence model status reason".split()
+        columns = [c for c in columns if c not in same]
         emit(frame, form, columns=columns, empty="no pass has been judged yet: misspec nightly")
         fail_on(store, fail)
 
