@@ -40,34 +40,44 @@ def read_standings(
     stream: int | None = None,
     slot: str = AFTER_ALL_SLOTS,
     as_known: str = END_OF_TIME,
+    resolved_since: str = "",
 ) -> list[Standing]:
-    """Return every incident as it stood before `slot`, by what was known at `as_known`."""
+    """Return incidents as they stood before `slot`, by what was known at `as_known`.
+
+    Those resolved in a slot before `resolved_since` are left out: years of them are read fast,
+    but not built.
+    """
     values = {"stream": stream, "slot": slot, "as_known": as_known}
-    found = connection.execute(query("incidents"), values).mappings()
-    return [_standing(row) for row in found]
+    found = connection.execute(query("incidents"), values)
+    columns = tuple(found.keys())
+    standings = []
+    for values_of_row in found.cursor.fetchall():
+        row = dict(zip(columns, values_of_row, strict=True))
+        by_desk = row["desk_state"] is not None and row["turned"] != Event.RESOLVED
+        state = row["desk_state"] if by_desk else row["state"]
+        turned = (row["desk_slot"] if by_desk else row["turned_slot"]) or row["slot"]
+        if state != State.RESOLVED or turned >= resolved_since:
+            standings.append(Standing(_incident(row, by_desk), row["slot"], turned))
+    return standings
 
 
 def read_incidents(
     connection: Connection, *, stream: int, slot: str, resolved_since: str = ""
 ) -> tuple[Incident, ...]:
     """Return the incidents a pass may know: not resolved, or resolved since that slot."""
-    return tuple(
-        standing.incident
-        for standing in read_standings(connection, stream=stream, slot=slot)
-        if standing.incident.state is not State.RESOLVED or standing.turned_slot >= resolved_since
-    )
+    found = read_standings(connection, stream=stream, slot=slot, resolved_since=resolved_since)
+    return tuple(standing.incident for standing in found)
 
 
-def _standing(row: Mapping[Any, Any]) -> Standing:
+def _incident(row: Mapping[str, Any], by_desk: bool) -> Incident:
     """Lay what the desk did over what the machine said.
 
     The machine's last event gives the facts. The state is the desk's where it acted after the
     machine last opened, escalated, reopened or resolved the incident; a pass that merely saw it
     again, perhaps without knowing yet what the desk did, does not undo that.
     """
-    by_desk = row["desk_state"] is not None and row["turned"] != Event.RESOLVED
     resolved_at = row["desk_resolved_at"] if by_desk else row["resolved_at"]
-    incident = Incident(
+    return Incident(
         id=row["id"],
         key=row["trouble"],
         state=State(row["desk_state"] if by_desk else row["state"]),
@@ -91,5 +101,3 @@ def _standing(row: Mapping[Any, Any]) -> Standing:
         runs_seen=row["runs_seen"],
         runs_quiet=row["runs_quiet"],
     )
-    turned = row["desk_slot"] if by_desk else row["turned_slot"]
-    return Standing(incident, row["slot"], turned or row["slot"])
