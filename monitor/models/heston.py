@@ -95,9 +95,11 @@ class Heston(Model):
     parameters = (
         # 1 % to 800 % vol.
         Parameter("v0", 1e-4, 64.0, "state", "spot variance, per year"),
-        # From a half-life of 70 years to one of five days; beyond, only kappa theta_v matters.
-        Parameter("kappa", 0.01, 50.0, "structure", "mean reversion, per year"),
-        Parameter("theta_v", 1e-4, 64.0, "structure", "long variance, per year"),
+        # Half-lives from seven years, beyond the longest tenor, to five days: outside, kappa and
+        # theta_v act only through their product and run away together.
+        Parameter("kappa", 0.1, 50.0, "structure", "mean reversion, per year"),
+        # 1 % to 400 % vol.
+        Parameter("theta_v", 1e-4, 16.0, "structure", "long variance, per year"),
         # Fits to real chains reach 10; a smile of one hour cannot ask for more than 20.
         Parameter("xi", 0.01, 20.0, "structure", "vol of variance, per year"),
         Parameter("rho", -0.99, 0.99, "structure", "correlation of price and variance"),

@@ -34,7 +34,7 @@ _DAMPING_MIN = 1e-10
 _DAMPING_MAX = 1e12
 _ACCEPT = 1e-4  # actual over predicted reduction above which a step is taken (More 1978)
 # A step of which less or more than this share of the promise came true asks for acceleration.
-_STRAIGHT = (0.9, 1.1)
+_STRAIGHT = (0.5, 1.5)
 _SLOPE = 1e-4  # cosine above which an optimum is not one, whatever rounding does
 _PROBE = 0.1  # where along the step the second derivative is taken (Transtrum and Sethna 2012)
 _BEND_MAX = 0.75  # twice the acceleration over the step, above which the series is not trusted

@@ -54,7 +54,7 @@ def delta(k: FloatArray, w: FloatArray, sign: FloatArray) -> FloatArray:
     array([0.539828])
     """
     sign = np.asarray(sign, dtype=np.float64)
-    return sign * ndtr(sign * _d1(k, w)[0])
+    return np.asarray(sign * ndtr(sign * _d1(k, w)[0]), dtype=np.float64)
 
 
 def coin_delta(k: FloatArray, w: FloatArray, sign: FloatArray) -> FloatArray:
