@@ -44,13 +44,14 @@ shape (P, N), or None where `gradient` is false."""
 
 # exp(-9^2 / 2) = 3e-18: Black's own characteristic function is gone at this edge.
 _EDGE = 9.0
-_OUTWARD, _INWARD = 8, 7  # doublings and halvings of that edge at most
+_OUTWARD, _INWARD = 8, 8  # doublings and halvings of that edge at most
+_HALVINGS = 2  # halvings a panel inwards
 # Nodes a panel beyond those that half its oscillations need: the first resolves the centre of the
 # characteristic function, whose singularities may lie close to the contour. With these five
 # numbers premiums are right to 1e-10 of sqrt(w_ref) at nearly all of forty parameter vectors out
 # to the models' bounds, against 120 and 80 nodes a panel; fits to real chains need 600 nodes for
 # six expiries.
-_NODES_FIRST, _NODES_NEXT = 20, 12
+_NODES_FIRST, _NODES_NEXT = 20, 16
 # Neglected tail of the integral, as a fraction of sqrt(w_ref): about that in relative vol.
 _TAIL = 1e-10
 # Error allowed from structure near zero, likewise, and how fast more nodes reduce it.
@@ -98,6 +99,10 @@ class Contour:
         doublings = np.arange(-_INWARD - 3, _OUTWARD + 1)
         self._edges = _EDGE * 2.0**doublings / np.sqrt(grid.w_ref)[:, None]
         self._tau_edges = np.repeat(grid.tau, len(doublings))
+        self._growth = np.exp(0.5 * grid.k)
+        # Of the oscillations exp(i u (X - k)): the furthest strike and two deviations of X.
+        strikes = [np.max(np.abs(grid.k[at]), initial=0.0) for at in self._points]
+        self._widest = np.array(strikes) + 2.0 * np.sqrt(grid.w_ref)
         self._panels: dict[tuple[int, int, int], tuple[FloatArray, FloatArray]] = {}
         self._plans: dict[bytes, _Plan] = {}
 
@@ -140,49 +145,60 @@ class Contour:
         excess = np.log(np.maximum(np.abs(odd) / (_EDGE * scales * _CENTRE), 1.0))
         needed = np.max((excess / _RESOLUTION) ** 2 / (2.0 * scales), axis=1)
         with np.errstate(divide="ignore"):
-            halvings = np.clip(np.ceil(np.log2(needed)), 0.0, _INWARD)
-        return -halvings.astype(np.int64), last.astype(np.int64)
+            halvings = np.clip(np.ceil(np.log2(needed) / _HALVINGS), 0.0, _INWARD // _HALVINGS)
+        return -_HALVINGS * halvings.astype(np.int64), last.astype(np.int64)
 
     def _plan(self, first: IntArray, last: IntArray) -> _Plan:
         key = first.tobytes() + last.tobytes()
         if key not in self._plans:
-            us, pieces, taus, blacks, start = [], [], [], [], 0
-            for j, (low, high) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
-                parts = [self._panel(j, None, low)]
-                parts += [self._panel(j, edge, edge + 1) for edge in range(low, high)]
-                u = np.concatenate([part[0] for part in parts])
-                kernel = np.concatenate([part[1] for part in parts], axis=1)
-                stop = start + 2 * len(u)
+            wanted = [
+                [(j, -_INWARD - _HALVINGS, low)]
+                + [(j, edge, edge + _HALVINGS) for edge in range(low, 0, _HALVINGS)]
+                + [(j, edge, edge + 1) for edge in range(high)]
+                for j, (low, high) in enumerate(zip(first.tolist(), last.tolist(), strict=True))
+            ]
+            self._add_panels([w for ws in wanted for w in ws if w not in self._panels])
+            us, pieces, start = [], [], 0
+            for j, ws in enumerate(wanted):
+                parts = [self._panels[w] for w in ws]
+                us += [u for u, _ in parts]
+                stop = start + 2 * sum(len(u) for u, _ in parts)
+                kernel = np.concatenate([kernel for _, kernel in parts], axis=1)
                 pieces.append((self._points[j], slice(start, stop), kernel))
-                us.append(u)
-                taus.append(np.full(len(u), self._tau[j]))
-                blacks.append(np.exp(-0.5 * self._w_ref[j] * (u * u + 0.25)))
                 start = stop
-            self._plans[key] = _Plan(
-                np.concatenate(us), np.concatenate(taus), np.concatenate(blacks), tuple(pieces)
-            )
+            counts = [(nodes.stop - nodes.start) // 2 for _, nodes, _ in pieces]
+            u, w_ref = np.concatenate(us), np.repeat(self._w_ref, counts)
+            black_cf = np.exp(-0.5 * w_ref * (u * u + 0.25))
+            self._plans[key] = _Plan(u, np.repeat(self._tau, counts), black_cf, tuple(pieces))
         return self._plans[key]
 
-    def _panel(self, j: int, low: int | None, high: int) -> tuple[FloatArray, FloatArray]:
-        """Return nodes, shape (M,), and kernel, shape (n, 2 M), between two edges of expiry `j`.
+    def _add_panels(self, wanted: list[tuple[int, int, int]]) -> None:
+        """Compute the nodes, shape (M,), and kernels, shape (n, 2 M), of panels.
 
-        Edges as in `reach`, None for zero.
+        A panel is an expiry and two edges as in `reach`; the lowest possible edge stands for zero.
         """
-        key = (j, _OUTWARD + 1 if low is None else low, high)
-        if key not in self._panels:
-            start = 0.0 if low is None else self._edges[j, low + _INWARD + 3]
+        us, angles, weights = [], [], []
+        for j, low, high in wanted:
+            centre = low < -_INWARD
+            start = 0.0 if centre else self._edges[j, low + _INWARD + 3]
             half = 0.5 * (self._edges[j, high + _INWARD + 3] - start)
-            k = self._k[self._points[j]]
-            # Nodes that resolve the fastest oscillation of the panel, and its other structure.
-            widest = np.max(np.abs(k), initial=0.0) + 2.0 * np.sqrt(self._w_ref[j])
-            more = _NODES_FIRST if low is None else _NODES_NEXT
-            x, weight = gauss_legendre(int(np.ceil(0.5 * widest * half)) + more)
+            more = _NODES_FIRST if centre else _NODES_NEXT
+            # Enough to resolve the fastest oscillation of the panel, and its other structure.
+            x, weight = gauss_legendre(int(np.ceil(0.5 * self._widest[j] * half)) + more)
             u = start + half * (1.0 + x)
-            weight = half * weight / (np.pi * (u * u + 0.25))
-            kernel = cis(k[:, None] * u)
-            kernel *= np.exp(0.5 * k)[:, None] * weight
-            self._panels[key] = u, kernel.view(np.float64)
-        return self._panels[key]
+            us.append(u)
+            weights.append(half * weight / (np.pi * (u * u + 0.25)))
+            angles.append((self._k[self._points[j]][:, None] * u).ravel())
+        # All at once: the panels are many and small.
+        waves = cis(np.concatenate(angles)) if wanted else np.empty(0, np.complex128)
+        start = 0
+        for (j, low, high), u, weight in zip(wanted, us, weights, strict=True):
+            growth = self._growth[self._points[j]]
+            stop = start + len(growth) * len(u)
+            kernel = waves[start:stop].reshape(len(growth), len(u))
+            kernel *= growth[:, None] * weight
+            self._panels[j, low, high] = u, kernel.view(np.float64)
+            start = stop
 
 
 def contour_of(grid: SurfaceGrid) -> Contour:
