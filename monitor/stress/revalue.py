@@ -61,7 +61,7 @@ class Options:
     @cached_property
     def moved_k(self) -> FloatArray:
         """Log-moneyness after each move of spot, shape (s, l)."""
-        return self.k - np.log1p(np.array(SPOT_MOVES))[:, None]
+        return np.asarray(self.k - np.log1p(np.array(SPOT_MOVES))[:, None], dtype=np.float64)
 
     @cached_property
     def _placed(self) -> tuple[Grid, IntArray]:
