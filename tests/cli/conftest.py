@@ -42,7 +42,6 @@ def home(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MISSPEC_HOME", str(folder))
         patch.setenv("MISSPEC_MODELS", "black,svi")
-        patch.setenv("MISSPEC_JUDGEMENT__MAX_PARITY_GAP", "1")  # XXX
         answer = run("backfill", "--archive", str(recorded))
     assert answer.out == "4 snapshots: 4 new, 0 stored before, 0 without usable data\n", answer.err
     return folder

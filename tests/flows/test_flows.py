@@ -41,8 +41,7 @@ def written(folder: Path, recorded: Path, night: int = 1) -> Path:
     as_of = datetime.fromtimestamp(evening_ms(night) / 1000, UTC).isoformat()
     path.write_text(
         f'home = "{folder}"\nunderlyings = ["BTC"]\nmodels = ["black"]\n[venues]\n'
-        f'active = ["recorded"]\n[venues.recorded]\npaths = ["{recorded}"]\nas_of = {as_of}\n'
-        "[judgement]\nmax_parity_gap = 1.0\n",  # XXX
+        f'active = ["recorded"]\n[venues.recorded]\npaths = ["{recorded}"]\nas_of = {as_of}\n',
         encoding="utf-8",
     )
     return path

@@ -35,8 +35,7 @@ def desk(folder: Path, market: Any, now_ms: int, *faults: Fault) -> Iterator[Con
         path.write_text(
             f'home = "{folder}"\nunderlyings = ["BTC"]\nmodels = ["black", "svi"]\n'
             f'[venues.deribit]\nurl = "{exchange.url}"\ntimeout_s = 1.0\nattempts = 2\n'
-            "backoff_s = 0.01\nrequest_gap_ms = 0.0\n"
-            "[judgement]\nmax_parity_gap = 1.0\n",  # XXX
+            "backoff_s = 0.01\nrequest_gap_ms = 0.0\n",
             encoding="utf-8",
         )
         yield load_config(path)
