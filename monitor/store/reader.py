@@ -12,8 +12,8 @@ from sqlalchemy import and_, bindparam, select
 from sqlalchemy.engine import Connection
 
 from monitor.assessment import Past, Stream
-from monitor.calibration.fit import FitStatus
 from monitor.diagnostics.base import History, PastFit, Series, SeriesKey
+from monitor.recollect import FIT_SLOTS, RESOLVED_SLOTS, USABLE, VERDICT_SLOTS
 from monitor.replication.chain import PastChain
 from monitor.store import schema
 from monitor.store.base import Store
@@ -30,10 +30,7 @@ from monitor.store.times import ms_from_iso
 from monitor.verdict.base import Kind, PastVerdict, Status
 from monitor.verdict.market import MARKET
 
-VERDICT_SLOTS = 30
-FIT_SLOTS = 120
-RESOLVED_SLOTS = 7
-_USABLE = {str(s) for s in (FitStatus.CONVERGED, FitStatus.MAX_EVALUATIONS, FitStatus.STALLED)}
+_USABLE = {str(status) for status in USABLE}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ LINES = [
     "incidents",
     "assessment",
     "assess",
+    "recollect",
     "archive",
     "venues sandbox store channels",
     "config",
@@ -38,7 +39,7 @@ HEIGHT = {room: height for height, line in enumerate(LINES) for room in line.spl
 
 PURE = (
     "numerics pricing models market calibration replication stress diagnostics verdict incidents "
-    "assess"
+    "assess recollect"
 ).split()
 # No tables, no database, no network, no files, no machine time, no chance but what is handed in.
 FORBIDDEN_IN_PURE = {
