@@ -30,6 +30,7 @@ from monitor.store.frames import alerts_frame, status_frame
 QUIET_NIGHTS = 60
 UNDERLYING = "BTC"  # one is enough to see the whole way, in half the time
 TIME_OF_NIGHT = timedelta(hours=22, minutes=30)
+Standing = tuple[str, str, str]  # severity, state, cause of an incident
 _MARK = "misspec-demo"  # a folder with this file is ours to begin afresh
 
 
@@ -47,15 +48,20 @@ class Night:
         Whether the world's break had happened.
     news : str
         What the desk saw, in a line.
-    reds : tuple of str
-        Incidents that stood red this night and not the night before.
+    risen : tuple of (str, str, str)
+        Incidents that opened, came back or got worse this night: id, severity, cause.
     """
 
     number: int
     at: datetime
     broken: bool
     news: str = ""
-    reds: tuple[str, ...] = ()
+    risen: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def reds(self) -> tuple[str, ...]:
+        """Incidents among them that are red."""
+        return tuple(id_ for id_, severity, _ in self.risen if severity == "red")
 
     @property
     def label(self) -> str:
@@ -86,7 +92,7 @@ class Rehearsal:
         self.config_path = home / "misspec.toml"
         self.targets = (Target("deribit", UNDERLYING),)
         self.seen: list[Night] = []
-        self._standing: dict[str, str] = {}  # incident to severity, as of the night before
+        self._standing: dict[str, Standing] = {}  # incidents as of the night before
         self._early_reds = 0
 
     def prepare(self) -> None:
@@ -120,9 +126,8 @@ class Rehearsal:
     def learn(self) -> Iterator[Progress]:
         """Judge the quiet nights, as a backfill does."""
         yield from jobs.backfill(self.config, self.config.rules(), [self.config.archive])
-        alerts = self.alerts()
-        self._standing = dict(zip(alerts["id"], alerts["severity"], strict=True))
-        self._early_reds = int((alerts["severity"] == "red").sum())
+        self._standing = self._standing_now()
+        self._early_reds = sum(severity == "red" for severity, _, _ in self._standing.values())
 
     def live(self) -> Iterator[Night]:
         """Yield each night with the exchange running and its clock set; the caller judges it."""
@@ -136,17 +141,18 @@ class Rehearsal:
 
     def look(self, night: Night, said: str) -> Night:
         """Return the night with what the desk sees after it, and remember it."""
-        board, alerts = self.board(), self.alerts().set_index("id")
-        odd = [f"{r.model} {r.status}" for r in board.itertuples() if r.status != "adequate"]
+        odd = [f"{r.model} {r.status}" for r in self.board().itertuples() if r.status != "adequate"]
         news = [said] if said.startswith("no usable data") else [", ".join(odd) or "all adequate"]
-        standing = {id_: alerts.loc[id_, "severity"] for id_ in alerts.index}
-        for id_ in sorted(standing.keys()):
-            if self._standing.get(id_) != standing[id_]:
-                news.append(f"{standing[id_].upper()} {alerts.loc[id_, 'cause']} ({id_})")
-        before = {id_ for id_, severity in self._standing.items() if severity == "red"}
-        reds = {id_ for id_, severity in standing.items() if severity == "red"} - before
+        standing = self._standing_now()
+        risen = []
+        for id_, (severity, state, cause) in sorted(standing.items()):
+            word = _change(self._standing.get(id_), (severity, state, cause))
+            if word:
+                news.append(f"{severity.upper()} {cause} {word} ({id_})")
+            if word not in (None, "resolved"):
+                risen.append((id_, severity, cause))
         self._standing = standing
-        night = replace(night, news="; ".join(news), reds=tuple(sorted(reds)))
+        night = replace(night, news="; ".join(news), risen=tuple(risen))
         self.seen.append(night)
         return night
 
@@ -165,8 +171,10 @@ class Rehearsal:
         quiet = [n for n in self.seen if not n.broken]
         early = self._early_reds + sum(len(n.reds) for n in quiet)
         nights = self.quiet + len(quiet)
+        opened = pd.to_datetime(self.alerts()["opened_at"], utc=True)
+        n = int((opened < _evening(self.break_night)).sum())
         lines = [
-            f"Before the break: {nights} nights, {early} red incidents"
+            f"Before the break: {_counted(nights, 'night')}, {_counted(n, 'incident')}, {early} red"
             f"{'' if early == 0 else ': FALSE, nothing was wrong'}."
         ]
         breaks = self.market.world.breaks
@@ -180,19 +188,27 @@ class Rehearsal:
 
     def _verdict(self, pages: bool, cause: str, since: int) -> str:
         messages = {r["id"]: r["message"] for r in self.alerts().to_dict("records")}
-        causes = {r["id"]: r["cause"] for r in self.alerts().to_dict("records")}
-        for night in self.seen:
-            for red in night.reds if night.broken else ():
-                if not pages:
-                    return f"FALSE red on night {night.number}: {messages[red]}."
-                if causes[red] == cause:
-                    return (
-                        f"Found on night {night.number} ({night.number - since} nights after): "
-                        f"{red}, {cause}: {messages[red]}."
-                    )
+        after = [(n, *rise) for n in self.seen if n.broken for rise in n.risen]
+        reds = [(n, id_, why) for n, id_, severity, why in after if severity == "red"]
         if not pages:
-            return "The models still describe it: no red incident, as it should be."
-        return f"NOT found as {cause} within {len(self.seen) - since + 1} nights."
+            if not reds:
+                return "The models still describe it: no red incident, as it should be."
+            night, id_, _ = reds[0]
+            return f"FALSE red on night {night.number}: {messages[id_]}."
+        for night, id_, why in reds:
+            if why == cause:
+                return (
+                    f"Found on night {night.number}, {_after(night.number - since)}: "
+                    f"{id_}, {cause}, {messages[id_]}."
+                )
+        nights = _counted(len(self.seen) - since + 1, "night")
+        for night, id_, _, why in after:
+            if why == cause:
+                return (
+                    f"Seen on night {night.number}, {_after(night.number - since)}, as amber: "
+                    f"{id_}, {cause}, {messages[id_]}. NOT red within {nights}."
+                )
+        return f"NOT found as {cause} within {nights}."
 
     def _configure(self, *, url: str | None) -> None:
         """Write the configuration: this home, one underlying, the exchange of the moment."""
@@ -206,8 +222,31 @@ class Rehearsal:
             lines += ["[venues.deribit]", f'url = "{url}"']
         self.config_path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
+    def _standing_now(self) -> dict[str, Standing]:
+        keys = ("severity", "state", "cause")
+        return {r["id"]: tuple(r[k] for k in keys) for r in self.alerts().to_dict("records")}
+
     def _store(self) -> Store:
         return open_store(self.config.database, readonly=True)
+
+
+def _change(before: Standing | None, now: Standing) -> str | None:
+    """Return in a word what happened to an incident since the night before."""
+    if before is None:
+        return "opened"
+    if before[:2] == now[:2]:
+        return None
+    if now[1] == "resolved":
+        return "resolved"
+    return "is back" if before[1] == "resolved" else "got worse"
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def _after(nights: int) -> str:
+    return "the same night" if nights == 0 else f"{_counted(nights, 'night')} after"
 
 
 def _evening(night: int) -> datetime:

@@ -149,9 +149,9 @@ def test_the_demonstration_sees_what_it_broke(engine: None, server: str, tmp_pat
         rehearsal.look(night, said)
     assert [night.broken for night in rehearsal.seen] == [False, True]
     story = "\n".join(rehearsal.story())
-    assert "Before the break: 3 nights, 0 red incidents." in story
+    assert "Before the break: 3 nights, 0 incidents, 0 red." in story
     assert "on night 2: the put wing lifts by 2 vol points" in story
-    assert "NOT found as misspecification within 1 nights." in story  # four nights teach nothing
+    assert "NOT found as misspecification within 1 night." in story  # four nights teach nothing
 
 
 def test_the_deployment_is_daily_exclusive_and_found_by_module(tmp_path: Path) -> None:
