@@ -1,0 +1,93 @@
+"""The README says nothing that was not run: its commands, settings, paths, example and output."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from monitor.cli.app import app
+from monitor.config import Config
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, flags=re.DOTALL)
+
+
+def command_lines() -> Iterator[list[str]]:
+    """Yield the words of every command shown, without variables set before it."""
+    for line in "\n".join(blocks("sh")).splitlines():
+        words = shlex.split(line)
+        while words and re.match(r"^[A-Z_]+=", words[0]):
+            words.pop(0)
+        if words:
+            yield words
+
+
+@pytest.mark.parametrize("words", list(command_lines()), ids=" ".join)
+def test_every_command_shown_exists_with_its_options(words: list[str]) -> None:
+    if words[:2] == ["sh", "deploy/local.sh"]:
+        words = ["misspec", *words[2:]]
+        if words[1] == "test":
+            return
+    assert words[0] == "misspec"
+    command = typer.main.get_command(app)
+    rest = words[1:]
+    while isinstance(command, typer.main.TyperGroup):
+        assert rest[0] in command.commands, f"there is no command {rest[0]}"
+        command = command.commands[rest.pop(0)]
+    known = {o for p in command.params for o in (*p.opts, *p.secondary_opts)}
+    assert {word for word in rest if word.startswith("--")} <= known
+
+
+def test_every_setting_named_exists() -> None:
+    named = set(re.findall(r"MISSPEC_[A-Z_]+", TEXT)) - {"MISSPEC_CONFIG"}
+    known = set(Config.model_fields)
+    assert named
+    assert {n.removeprefix("MISSPEC_").split("__")[0].lower() for n in named} <= known
+
+
+def test_every_path_named_exists() -> None:
+    named = set(re.findall(r"`((?:monitor|flows|sql|tests|deploy)/[\w./-]*)`", TEXT))
+    assert len(named) > 15
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
+def test_the_complete_pass_prints_what_the_readme_says() -> None:
+    (source,) = blocks("python")
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(compile(source, "README.md", "exec"), {})
+    assert said.getvalue() in blocks("text")
+
+
+@pytest.mark.slow  # 45 s: the whole demonstration
+def test_the_demonstration_ends_as_the_readme_says(tmp_path: Path) -> None:
+    main = "import sys; from monitor.cli import main; sys.argv[0] = 'misspec'; main()"
+    env = os.environ | {"MISSPEC_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", main, "demo"],
+        capture_output=True,
+        text=True,
+        env=env | {"PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert ended(done.stdout) in blocks("text")
+
+
+def ended(out: str) -> str:
+    """Return what is deterministic: all that the demonstration prints but where its home is."""
+    return re.sub(r"export MISSPEC_CONFIG=.*", "export MISSPEC_CONFIG=…/demo/misspec.toml", out)
