@@ -1,20 +1,32 @@
 """The pure pass: one snapshot and what may be known of the past, to an assessment.
 
 `assess` looks at no clock, file or database: the same snapshot, past and rules give the same
-assessment, bit for bit. It stands just below the pipeline, which touches the world around it.
+assessment, bit for bit. It is two functions, one after the other: `measure_snapshot` needs no
+earlier night, costs most and runs anywhere; `judge_night` needs the nights before, and is cheap.
+It stands just below the pipeline, which touches the world around it.
 *Refused:* a pipeline of stages with shared mutable state, whose order one has to know.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import numpy as np
 
 from monitor.assessment import Assessment, Past, Rules, Run, Stream, code_digest
 from monitor.calibration.fit import Fit
 from monitor.calibration.solve import calibrate, evaluate, grid_of
-from monitor.diagnostics.base import Evidence, History, MetricValue, measure
+from monitor.diagnostics.base import (
+    NO_HISTORY,
+    Evidence,
+    History,
+    MetricValue,
+    Outcome,
+    measure,
+    measure_alone,
+)
 from monitor.incidents.lifecycle import advance
 from monitor.incidents.messages import compose
 from monitor.market.build import build_quotes
@@ -44,6 +56,77 @@ def run_of(snapshot: Snapshot, past: Past, rules: Rules, *, stream: Stream, slot
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Night:
+    """What can be said of one chain without looking back: the unit of work of a cluster.
+
+    It depends on the snapshot and the rules alone, so that nights are made in any order and on any
+    machine, and are the same bits. It travels between processes (pickle) without its kernels.
+
+    Attributes
+    ----------
+    snapshot : Snapshot
+    quotes : Quotes
+    fits : tuple of Fit
+        Cold, one a model in the order of the rules; empty where no quote is left.
+    market : mapping of metric to outcomes
+        The market's numbers that need no history.
+    models : mapping of model to mapping of metric to outcomes
+        Each model's; absent where its fit gives no vol at all.
+    """
+
+    snapshot: Snapshot
+    quotes: Quotes
+    fits: tuple[Fit, ...]
+    market: Mapping[str, tuple[Outcome, ...]]
+    models: Mapping[str, Mapping[str, tuple[Outcome, ...]]]
+
+    @cached_property
+    def grid(self) -> Grid:
+        """Where models are asked; its kernels are shared by all that is priced on the chain."""
+        return grid_of(self.quotes)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what travels: kernels are megabytes, and are made again where they are needed."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """Take up what travelled; arrays lose their seal on the way."""
+        self.__dict__.update(state)
+        for part in (self.snapshot, self.quotes, *self.fits):
+            for value in vars(part).values():
+                if isinstance(value, np.ndarray):
+                    value.setflags(write=False)
+
+
+def measure_snapshot(snapshot: Snapshot, rules: Rules) -> Night:
+    """Return what can be said of one chain without looking back: quotes, cold fits, most numbers.
+
+    Four fifths of a pass, and the part that a backfill spreads over processes and machines.
+
+    Raises
+    ------
+    UnknownNameError
+        If `rules` names a model that is not registered. Nothing about the market raises.
+    """
+    models = [MODELS[name] for name in rules.models]
+    quotes = build_quotes(snapshot, rules.cleaning)
+    chain = Evidence(snapshot, quotes, NO_HISTORY, drift=rules.drift)
+    grid = grid_of(quotes) if quotes.n else None
+    fits, measured = [], {}
+    for model in models:
+        if grid is None:
+            break
+        fit = calibrate(model, quotes, grid=grid, settings=rules.calibration)
+        fits.append(fit)
+        if np.isfinite(fit.iv).any():
+            measured[model.name] = measure_alone(replace(chain, model=model, fit=fit))
+    night = Night(snapshot, quotes, tuple(fits), measure_alone(chain), measured)
+    if grid is not None:
+        night.__dict__["grid"] = grid  # with the kernels it has by now
+    return night
+
+
 def assess(
     snapshot: Snapshot, past: Past, rules: Rules, *, stream: Stream, slot: str
 ) -> Assessment:
@@ -63,32 +146,37 @@ def assess(
     UnknownNameError
         If `rules` names a model that is not registered. Nothing about the market raises.
     """
+    return judge_night(measure_snapshot(snapshot, rules), past, rules, stream=stream, slot=slot)
+
+
+def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot: str) -> Assessment:
+    """Return the assessment of a measured night: last night's fits on it, drift, verdicts, news.
+
+    Parameters
+    ----------
+    night : Night
+        By the same rules.
+    past, rules, stream, slot
+        As for `assess`.
+    """
+    snapshot, quotes = night.snapshot, night.quotes
     run = run_of(snapshot, past, rules, stream=stream, slot=slot)
-    models = [MODELS[name] for name in rules.models]
-    quotes = build_quotes(snapshot, rules.cleaning)
     chain = Evidence(snapshot, quotes, past.history, drift=rules.drift)
-    metrics, rejections = _sorted_out(measure(chain))
+    metrics, rejections = _sorted_out(measure(chain, night.market))
     rejections = [*quotes.rejections, *snapshot.context.missing, *rejections]
     verdicts = [_market_verdict(snapshot, metrics, rejections, past, rules)]
-    fits: list[Fit] = []
-    grid = grid_of(quotes) if quotes.n else None
-    for model in models:
-        fit = None
-        if grid is not None:
-            evidence = _evidence_on(chain, model, grid, rules)
-            fit = evidence.fit
-            assert fit is not None
-            fits.append(fit)
-            if np.isfinite(fit.iv).any():
-                found, refused = _sorted_out(measure(evidence))
-                metrics += found
-                rejections += refused
-        past_verdicts = past.verdicts.get(model.name, ())
-        numbers = Numbers.of(model.name, metrics, rejections, past.history, past_verdicts)
-        use = rules.inventory.get(model.name, _NOT_IN_INVENTORY)
-        judged = judge_model(
-            model.name, fit, numbers, verdicts[0], use, rules.judgement, rules.drift
-        )
+    fits = {fit.model: fit for fit in night.fits}
+    for name in rules.models:
+        fit = fits.get(name)
+        if fit is not None and name in night.models:
+            evidence = _evidence_on(chain, MODELS[name], fit, night, rules)
+            found, refused = _sorted_out(measure(evidence, night.models[name]))
+            metrics += found
+            rejections += refused
+        past_verdicts = past.verdicts.get(name, ())
+        numbers = Numbers.of(name, metrics, rejections, past.history, past_verdicts)
+        use = rules.inventory.get(name, _NOT_IN_INVENTORY)
+        judged = judge_model(name, fit, numbers, verdicts[0], use, rules.judgement, rules.drift)
         verdicts.append(judged)
     transitions = advance(
         verdicts,
@@ -112,7 +200,7 @@ def assess(
         run=run,
         snapshot=snapshot,
         quotes=quotes,
-        fits=tuple(fits),
+        fits=night.fits,
         metrics=tuple(metrics),
         rejections=tuple(rejections),
         verdicts=tuple(verdicts),
@@ -134,19 +222,17 @@ def _market_verdict(
     return judge_market(snapshot, numbers, rules.judgement, rules.drift)
 
 
-def _evidence_on(chain: Evidence, model: Model, grid: Grid, rules: Rules) -> Evidence:
+def _evidence_on(chain: Evidence, model: Model, fit: Fit, night: Night, rules: Rules) -> Evidence:
     """Return the evidence on one model: tonight's fit, and last night's laid on tonight."""
-    quotes = chain.quotes
-    fit = calibrate(model, quotes, grid=grid, settings=rules.calibration)
     frozen_iv, refreshed = None, None
-    carried = _carried(chain.history, model, grid)
+    carried = _carried(chain.history, model, night.grid)
     if carried is not None:
-        frozen_iv = evaluate(model, quotes, carried, grid=grid).iv
-        refreshed = _refreshed(model, quotes, grid, carried, rules)
+        frozen_iv = evaluate(model, chain.quotes, carried, grid=night.grid).iv
+        refreshed = _refreshed(model, chain.quotes, night.grid, carried, rules)
     return replace(chain, model=model, fit=fit, frozen_iv=frozen_iv, refreshed=refreshed)
 
 
-def _carried(history: History, model: Model, grid: Grid) -> np.ndarray | None:  # type: ignore[type-arg]
+def _carried(history: History, model: Model, grid: Grid) -> np.ndarray | None:
     past = history.fits.get(model.name)
     if past is None:
         return None
@@ -158,7 +244,7 @@ def _refreshed(
     model: Model,
     quotes: Quotes,
     grid: Grid,
-    carried: np.ndarray,  # type: ignore[type-arg]
+    carried: np.ndarray,
     rules: Rules,
 ) -> Fit:
     states = np.array([p.role == "state" for p in model.tiled(grid)])

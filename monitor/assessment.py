@@ -201,8 +201,9 @@ def code_digest() -> str:
     """
     sha = sha256()
     root = files("monitor")
-    for package in _PURE:
-        for name, text in sorted(_sources(root / package, package)):
+    passes = [("assess.py", (root / "assess.py").read_bytes())]
+    for part in (passes, *(sorted(_sources(root / package, package)) for package in _PURE)):
+        for name, text in part:
             sha.update(name.encode())
             sha.update(text)
     return sha.hexdigest()

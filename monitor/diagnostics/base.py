@@ -197,6 +197,11 @@ class Metric:
     compute: Compute
     after: bool = False
 
+    @property
+    def stands_alone(self) -> bool:
+        """Whether tonight's chain and fit are all it looks at: no earlier night, no other value."""
+        return self.needs == "none" and not self.after
+
     def value(
         self,
         evidence: Evidence,
@@ -237,11 +242,29 @@ def metric(
     return register
 
 
-def measure(evidence: Evidence) -> list[Outcome]:
-    """Return every metric of the evidence's level, those that read the others' values last."""
-    level = "market" if evidence.model is None else "model"
-    asked = [m for _, m in METRICS.items() if m.level == level]
-    first = [outcome for m in asked if not m.after for outcome in m.compute(evidence)]
+def measure_alone(evidence: Evidence) -> dict[str, tuple[Outcome, ...]]:
+    """Return the metrics of the evidence's level that need no history, by name."""
+    return {m.name: tuple(m.compute(evidence)) for m in _asked(evidence) if m.stands_alone}
+
+
+def measure(
+    evidence: Evidence, known: Mapping[str, tuple[Outcome, ...]] | None = None
+) -> list[Outcome]:
+    """Return every metric of the evidence's level, those that read the others' values last.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    known : mapping of metric to its outcomes, optional
+        What `measure_alone` made of the same chain and fit; it is not computed again.
+    """
+    known, asked = known or {}, _asked(evidence)
+    first = [
+        outcome
+        for m in asked
+        if not m.after
+        for outcome in (known[m.name] if m.name in known else m.compute(evidence))
+    ]
     tonight = {
         (v.model, v.metric, v.scope): v.value
         for v in first
@@ -249,3 +272,8 @@ def measure(evidence: Evidence) -> list[Outcome]:
     }
     second = replace(evidence, tonight=tonight)
     return first + [outcome for m in asked if m.after for outcome in m.compute(second)]
+
+
+def _asked(evidence: Evidence) -> list[Metric]:
+    level = "market" if evidence.model is None else "model"
+    return [m for _, m in METRICS.items() if m.level == level]
