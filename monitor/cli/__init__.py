@@ -16,6 +16,8 @@ _ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
+    # Prefect gives its own temporary server 20 seconds, which a busy machine can take to start.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
 }
 
 
