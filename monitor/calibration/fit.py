@@ -15,7 +15,7 @@ class FitStatus(StrEnum):
     MAX_EVALUATIONS = "max_evaluations"  # stopped before the gradient or the step was small
     STALLED = "stalled"  # no step lowers the cost, the gradient is not small
     TOO_FEW_QUOTES = "too_few_quotes"  # fewer quotes than parameters: nothing was fitted
-    NOT_PRICEABLE = "not_priceable"  # no start gives finite model values
+    NOT_PRICEABLE = "not_priceable"  # no start gives finite vols at more quotes than parameters
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +53,9 @@ class Fit:
     reason : str
         What fell short, with numbers and the expiries concerned, the status first
         (``max_evaluations: 2026-03-27 (200 evaluations)``). Expiries left out for want of quotes
-        come as ``thin: …``, those without a usable start as ``not priced: …``; a fit with such
-        expiries can be ``converged`` all the same. Empty where nothing fell short.
+        come as ``thin: …``, those without a usable start as ``not priced: …``, quotes to which the
+        model gives no vol as ``no vol: …``; a fit with such gaps can be ``converged`` all the
+        same. Empty where nothing fell short.
     cost : float
         Half the sum of squared residuals over noise, over the slices that were fitted.
     evaluations : int

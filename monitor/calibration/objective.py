@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from monitor.arrays import FloatArray, IntArray
+from monitor.arrays import BoolArray, FloatArray, IntArray
 from monitor.market.quotes import Quotes
 from monitor.models.base import Grid, Model
 from monitor.models.slices import Rows, SliceModel
@@ -27,42 +27,58 @@ def grid_of(quotes: Quotes) -> Grid:
 
 def model_vol(model: Model, params: FloatArray, grid: Grid) -> tuple[FloatArray, FloatArray]:
     """Return implied vol, shape (n,), and its gradient, shape (n, P); NaN where there is none."""
+    if grid.n == 0:
+        return np.empty(0), np.empty((0, len(params)))
     with np.errstate(all="ignore"):
         w, gradient = model.total_variance(params, grid)
         iv = np.sqrt(np.where(w > 0.0, w, np.nan) / grid.tau_of_point)
         return iv, gradient / (2.0 * iv * grid.tau_of_point)[:, None]
 
 
-def surface_residuals(model: Model, grid: Grid, quotes: Quotes) -> Residuals:
-    """Return the residuals of one vector for the whole surface: a batch of one problem."""
+def surface_residuals(
+    model: Model, grid: Grid, quotes: Quotes, used: BoolArray | None = None
+) -> Residuals:
+    """Return the residuals of one vector for the whole surface: a batch of one problem.
+
+    `used`, shape (n,): quotes that count; all where it is not given.
+    """
 
     def residuals(x: FloatArray, which: IntArray) -> tuple[FloatArray, FloatArray]:
         iv, gradient = model_vol(model, x[0], grid)
-        r = (iv - quotes.iv) / quotes.noise
-        return r[None], (gradient / quotes.noise[:, None])[None]
+        r, J = (iv - quotes.iv) / quotes.noise, gradient / quotes.noise[:, None]
+        if used is not None:
+            r, J = np.where(used, r, 0.0), np.where(used[:, None], J, 0.0)
+        return r[None], J[None]
 
     return residuals
 
 
-def slice_residuals(model: SliceModel, rows: Rows, slices: IntArray, quotes: Quotes) -> Residuals:
+def slice_residuals(
+    model: SliceModel,
+    rows: Rows,
+    slices: IntArray,
+    quotes: Quotes,
+    used: BoolArray | None = None,
+) -> Residuals:
     """Return the residuals of many slices: problem b is slice ``slices[b]``.
 
-    Places that only fill a row weigh nothing.
+    Places that only fill a row weigh nothing, nor those not `used`, shape (B, l).
     """
     k, tau = rows.k[slices], rows.tau[slices]
     iv = quotes.iv[rows.index[slices]]
-    precision = np.where(rows.real[slices], 1.0 / quotes.noise[rows.index[slices]], 0.0)
+    counts = rows.real[slices] if used is None else rows.real[slices] & used
+    precision = np.where(counts, 1.0 / quotes.noise[rows.index[slices]], 0.0)
 
     def residuals(x: FloatArray, which: IntArray) -> tuple[FloatArray, FloatArray]:
+        k_, tau_, iv_, precision_ = k, tau, iv, precision
         # Most often nobody has left the batch yet, and a copy would cost as much as the model.
-        every = len(which) == len(slices)
-        k_, tau_, iv_, precision_ = (
-            (k, tau, iv, precision)
-            if every
-            else (k[which], tau[which], iv[which], precision[which])
-        )
+        if len(which) < len(slices):
+            k_, tau_, iv_, precision_ = k[which], tau[which], iv[which], precision[which]
         w, gradient = model.slice_variance(x, k_, tau_)
         vol = np.sqrt(w / tau_[:, None])
+        if used is not None:
+            # Zero weight does not cure a NaN.
+            w, vol = (np.where(precision_ > 0.0, a, 1.0) for a in (w, vol))
         r = (vol - iv_) * precision_
         return r, gradient * (precision_ / (2.0 * vol * tau_[:, None]))[:, :, None]
 

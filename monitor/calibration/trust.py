@@ -41,7 +41,7 @@ def trust_of(jacobian: FloatArray, noise: FloatArray, estimated: BoolArray) -> T
     if not len(at):
         return Trust(covariance, np.zeros(n), 1.0)
     A = jacobian[:, at] / noise[:, None]
-    if not np.all(np.isfinite(A)):
+    if n == 0 or not np.all(np.isfinite(A)):
         return Trust(covariance, np.full(n, np.nan), np.inf)
     scale = np.linalg.norm(A, axis=0)
     usable = np.where(scale > 0.0, scale, 1.0)

@@ -71,7 +71,7 @@ class Tolerances:
     cost: float = 1e-10
     step: float = 1e-10
     gradient: float = 1e-10
-    residual: float = 1e-10
+    residual: float = 1e-8
     max_evaluations: int = 200
 
 
@@ -214,11 +214,14 @@ def _iterate(
     actual = s.cost - cost
     quality = np.where(predicted > 0.0, actual / predicted, 0.0)
     taken = (actual > 0.0) & (quality >= _ACCEPT)
+    # A step held short by damping says nothing of an optimum: it may have met a wall, beyond which
+    # nothing is finite.
+    unhurried = (s.damping <= 1.0) | (cosine <= _SLOPE)
     small_gain = (predicted <= tol.cost * s.cost) & (np.abs(actual) <= tol.cost * s.cost)
     short = _dot(step, step, scale) <= tol.step**2 * _dot(s.x, s.x, scale)
-    # Steps that shrink to nothing up a slope have met a wall: beyond it nothing is finite.
-    walled = short & ~taken & (cosine > _SLOPE)
-    done = (cosine <= tol.gradient) | small_gain | (short & ~walled)
+    walled = short & ~np.isfinite(cost)
+    done = (cosine <= tol.gradient) | (small_gain & unhurried)
+    done |= short & ~walled & (unhurried | ~taken)
     done |= s.cost <= 0.5 * tol.residual**2 * r.shape[1]
     factor = np.where(quality > 0.75, 0.1, np.where(quality < 0.25, 4.0, 0.5))
     s.damping = np.maximum(s.damping * np.where(taken, factor, s.growth), _DAMPING_MIN)

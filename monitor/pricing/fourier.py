@@ -52,8 +52,11 @@ _HALVINGS = 2  # halvings a panel inwards
 # to the models' bounds, against 120 and 80 nodes a panel; fits to real chains need 600 nodes for
 # six expiries.
 _NODES_FIRST, _NODES_NEXT = 20, 16
+_NODES_MAX = 1024  # a panel's; needed only by strikes that no model fitted to them prices
 # Neglected tail of the integral, as a fraction of sqrt(w_ref): about that in relative vol.
 _TAIL = 1e-10
+# Smallest premium told from rounding and truncation, likewise: six deviations up in Black's model.
+_SMALLEST = 1e-11
 # Error allowed from structure near zero, likewise, and how fast more nodes reduce it.
 _CENTRE, _RESOLUTION = 1e-9, 30.0
 
@@ -101,14 +104,24 @@ class Contour:
         self._tau_edges = np.repeat(grid.tau, len(doublings))
         self._growth = np.exp(0.5 * grid.k)
         # Of the oscillations exp(i u (X - k)): the furthest strike and two deviations of X.
-        strikes = [np.max(np.abs(grid.k[at]), initial=0.0) for at in self._points]
-        self._widest = np.array(strikes) + 2.0 * np.sqrt(grid.w_ref)
+        self._expiry = grid.expiry_index
+        self._floor = _SMALLEST * np.sqrt(grid.w_ref)[grid.expiry_index]
+        self._distance = np.abs(grid.k) + 2.0 * np.sqrt(grid.w_ref)[grid.expiry_index]
+        self._widest = np.array([np.max(self._distance[at], initial=0.0) for at in self._points])
+        outer = self._edges[:, _INWARD + 3 :]
+        half = np.maximum(0.25 * outer, 0.5 * outer[:, :1])  # of the widest panel up to each edge
+        self._resolved = 2.0 * (_NODES_MAX - _NODES_FIRST) / half
         self._panels: dict[tuple[int, int, int], tuple[FloatArray, FloatArray]] = {}
         self._plans: dict[bytes, _Plan] = {}
 
     def prices(self, log_cf: LogCharacteristic) -> tuple[FloatArray, FloatArray]:
-        """Return out-of-the-money premiums of shape (n,) and their gradient of shape (n, P)."""
-        plan = self._plan(*self.reach(log_cf))
+        """Return out-of-the-money premiums of shape (n,) and their gradient of shape (n, P).
+
+        NaN for premiums below what the integral resolves, and for strikes so far away that the
+        nodes allowed do not resolve their oscillation.
+        """
+        first, last = self.reach(log_cf)
+        plan = self._plan(first, last)
         psi, dpsi = log_cf(plan.u, plan.tau, True)
         assert dpsi is not None
         phi = complex_exp(psi)
@@ -119,7 +132,10 @@ class Contour:
         out = np.empty((len(self._k), len(integrand)))
         for points, nodes, kernel in plan.pieces:
             np.matmul(kernel, real[:, nodes].T, out=out[points])
-        return self._c_black + out[:, 0], out[:, 1:]
+        c = self._c_black + out[:, 0]
+        limit = self._resolved[np.arange(len(last)), last]
+        c[(self._distance > limit[self._expiry]) | ~(c > self._floor)] = np.nan
+        return c, out[:, 1:]
 
     def reach(self, log_cf: LogCharacteristic) -> tuple[IntArray, IntArray]:
         """Return the edges of the first and the last panel of each expiry, two of shape (m,).
@@ -184,7 +200,8 @@ class Contour:
             half = 0.5 * (self._edges[j, high + _INWARD + 3] - start)
             more = _NODES_FIRST if centre else _NODES_NEXT
             # Enough to resolve the fastest oscillation of the panel, and its other structure.
-            x, weight = gauss_legendre(int(np.ceil(0.5 * self._widest[j] * half)) + more)
+            nodes = int(min(np.ceil(0.5 * self._widest[j] * half) + more, _NODES_MAX))
+            x, weight = gauss_legendre(nodes)
             u = start + half * (1.0 + x)
             us.append(u)
             weights.append(half * weight / (np.pi * (u * u + 0.25)))

@@ -41,8 +41,8 @@ def call_by_quadrature(cf: Characteristic, k: float, scale: float) -> mpmath.mpf
     def integrand(u: mpmath.mpf) -> mpmath.mpf:
         return mpmath.re(mpmath.exp(-1j * u * k) * cf(u - mpmath.mpf(1) / 2 * 1j)) / (u * u + 0.25)
 
-    edges = [0.0, *(2.0**n / scale for n in range(-1, 12))]
-    integral = mpmath.quad(integrand, edges)
+    edges = [0.0, *(2.0**n / scale for n in range(-1, 10))]
+    integral = mpmath.quad(integrand, edges, method="gauss-legendre")
     return 1 - mpmath.exp(k / 2) / mpmath.pi * integral
 
 

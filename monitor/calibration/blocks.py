@@ -1,0 +1,244 @@
+"""The independent problems of a fit, the whole surface or one an expiry, each with its solution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitor.arrays import BoolArray, FloatArray, IntArray
+from monitor.calibration.fit import FitStatus
+from monitor.calibration.objective import model_vol, slice_residuals, surface_residuals
+from monitor.calibration.settings import CalibrationSettings
+from monitor.conventions import expiry_label
+from monitor.market.quotes import Quotes
+from monitor.models.base import Grid, Model
+from monitor.models.slices import SliceModel, rows_of
+from monitor.numerics.least_squares import Ending, Tolerances, solve_bounded
+
+_STATUS = {
+    Ending.CONVERGED: FitStatus.CONVERGED,
+    Ending.MAX_EVALUATIONS: FitStatus.MAX_EVALUATIONS,
+    Ending.STALLED: FitStatus.STALLED,
+    Ending.NOT_FINITE: FitStatus.NOT_PRICEABLE,
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is to be fitted, from where, and what may move."""
+
+    model: Model
+    quotes: Quotes
+    grid: Grid
+    settings: CalibrationSettings
+    starts: FloatArray  # (s, P)
+    lower: FloatArray  # (P,)
+    upper: FloatArray
+    free: BoolArray  # (P,)
+
+    @property
+    def held_bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Bounds in which a held parameter has its own value twice."""
+        held = self.starts[0] if len(self.starts) else self.lower
+        return np.where(self.free, self.lower, held), np.where(self.free, self.upper, held)
+
+    @property
+    def tolerances(self) -> Tolerances:
+        """The solver's part of the settings."""
+        return Tolerances(
+            cost=self.settings.cost_tolerance,
+            step=self.settings.step_tolerance,
+            gradient=self.settings.gradient_tolerance,
+            max_evaluations=self.settings.max_evaluations,
+        )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a block stands in the surface."""
+
+    label: str
+    points: slice
+    params: slice
+
+    @property
+    def n(self) -> int:
+        """Number of quotes."""
+        return self.points.stop - self.points.start
+
+
+@dataclass(frozen=True)
+class Block:
+    """One independent problem and its end."""
+
+    place: Place
+    x: FloatArray  # (p,), NaN where nothing was fitted
+    status: FitStatus
+    note: str  # what fell short, with numbers
+    evaluations: int
+    ends: FloatArray  # (s, p), best first
+    costs: FloatArray  # (s,)
+
+    @property
+    def fitted(self) -> bool:
+        """Whether there are parameters."""
+        return bool(np.all(np.isfinite(self.x)))
+
+
+def solve_surface(problem: Problem) -> list[Block]:
+    """Return the one block of a model with one vector, from every start in turn."""
+    model, grid, quotes = problem.model, problem.grid, problem.quotes
+    P, wanted = len(problem.lower), int(problem.free.sum())
+    place = Place("surface", slice(0, quotes.n), slice(0, P))
+    if quotes.n < max(wanted, 1):
+        return [_thin(place, wanted)]
+    if not np.all(np.isfinite(problem.starts)):
+        return [_unpriced(place, "no start")]
+
+    def solve(starts: FloatArray, used: BoolArray | None) -> Block:
+        residuals = surface_residuals(model, grid, quotes, used)
+        bounds, tolerances = problem.held_bounds, problem.tolerances
+        ends = [solve_bounded(residuals, start[None], *bounds, tolerances) for start in starts]
+        return _best(
+            place,
+            np.concatenate([end.x for end in ends]),
+            np.concatenate([end.cost for end in ends]),
+            np.concatenate([end.ending for end in ends]),
+            np.concatenate([end.evaluations for end in ends]),
+        )
+
+    block = solve(problem.starts, None)
+    if block.fitted:
+        return [block]
+    # A start may give far strikes no price at all: then fit the others, and go on from there with
+    # those that have one by then.
+    vols = [np.isfinite(model_vol(model, start, grid)[0]) for start in problem.starts]
+    start, used = max(zip(problem.starts, vols, strict=True), key=lambda pair: pair[1].sum())
+    while used.sum() > wanted:
+        block = solve(start[None], used)
+        priced = np.isfinite(model_vol(model, block.x, grid)[0])
+        if priced.sum() <= used.sum():
+            break
+        start, used = block.x, priced
+    return [block]
+
+
+def solve_slices(problem: Problem) -> list[Block]:
+    """Return a block an expiry, all expiries and starts solved in one batch."""
+    model, grid = problem.model, problem.grid
+    assert isinstance(model, SliceModel)
+    m, p, s = grid.m, len(model.parameters), len(problem.starts)
+    places = _places(grid, p)
+    wanted = problem.free.reshape(m, p).sum(axis=1)
+    by_slice = problem.starts.reshape(s, m, p)
+    counts = np.array([place.n for place in places])
+    enough = counts >= np.maximum(wanted, 1)
+    fit = np.flatnonzero(enough & np.isfinite(by_slice).all(axis=(0, 2)))
+    blocks = {int(j): block for j, block in zip(fit, _batch(problem, fit, None), strict=True)}
+    again = [j for j, block in blocks.items() if not block.fitted]
+    if again:
+        # As for a surface: leave out the quotes that have no vol at the first start.
+        rows = rows_of(grid)
+        with np.errstate(all="ignore"):
+            w, _ = model.slice_variance(by_slice[0, again], rows.k[again], rows.tau[again])
+        used = (w > 0.0) & rows.real[again]
+        some = used.sum(axis=1) > wanted[again]
+        at = np.array(again)[some]
+        second = _batch(problem, at, used[some])
+        blocks |= {int(j): block for j, block in zip(at, second, strict=True)}
+    for j, place in enumerate(places):
+        if j not in blocks:
+            blocks[j] = _unpriced(place, "no start") if enough[j] else _thin(place, int(wanted[j]))
+    return [blocks[j] for j in range(m)]
+
+
+def hold(problem: Problem) -> list[Block]:
+    """Return the blocks of the one start as it is, with nothing free."""
+    x = problem.starts[0]
+    if isinstance(problem.model, SliceModel):
+        places = _places(problem.grid, len(problem.model.parameters))
+    else:
+        places = [Place("surface", slice(0, problem.quotes.n), slice(0, len(x)))]
+    blocks = []
+    for place in places:
+        own = x[place.params]
+        if not np.all(np.isfinite(own)):
+            blocks.append(_unpriced(place, "no start"))
+        elif place.n == 0:
+            blocks.append(_thin(place, 0))
+        else:
+            blocks.append(Block(place, own, FitStatus.CONVERGED, "", 1, own[None], np.zeros(1)))
+    return blocks
+
+
+def _places(grid: Grid, p: int) -> list[Place]:
+    edges = np.searchsorted(grid.expiry_index, np.arange(grid.m + 1)).tolist()
+    return [
+        Place(
+            expiry_label(int(grid.expiry_ms[j])),
+            slice(edges[j], edges[j + 1]),
+            slice(j * p, (j + 1) * p),
+        )
+        for j in range(grid.m)
+    ]
+
+
+def _batch(problem: Problem, slices: IntArray, used: BoolArray | None) -> list[Block]:
+    """Return the blocks of some slices, solved from every start in one batch."""
+    model = problem.model
+    assert isinstance(model, SliceModel)
+    m, p, s = problem.grid.m, len(model.parameters), len(problem.starts)
+    lower, upper = (b.reshape(m, p)[slices] for b in problem.held_bounds)
+    end = solve_bounded(
+        slice_residuals(
+            model,
+            rows_of(problem.grid),
+            np.tile(slices, s),
+            problem.quotes,
+            None if used is None else np.tile(used, (s, 1)),
+        ),
+        problem.starts.reshape(s, m, p)[:, slices].reshape(-1, p),
+        np.tile(lower, (s, 1)),
+        np.tile(upper, (s, 1)),
+        problem.tolerances,
+    )
+    places = _places(problem.grid, p)
+    blocks = []
+    for i, j in enumerate(slices):
+        own = np.arange(s) * len(slices) + i
+        blocks.append(
+            _best(places[j], end.x[own], end.cost[own], end.ending[own], end.evaluations[own])
+        )
+    return blocks
+
+
+def _thin(place: Place, wanted: int) -> Block:
+    note = f"{place.label} ({place.n} quotes for {wanted} parameters)"
+    return _nothing(place, FitStatus.TOO_FEW_QUOTES, note, 0)
+
+
+def _unpriced(place: Place, why: str, evaluations: int = 0) -> Block:
+    return _nothing(place, FitStatus.NOT_PRICEABLE, f"{place.label} ({why})", evaluations)
+
+
+def _nothing(place: Place, status: FitStatus, note: str, evaluations: int) -> Block:
+    x = np.full(place.params.stop - place.params.start, np.nan)
+    return Block(place, x, status, note, evaluations, x[None], np.array([np.inf]))
+
+
+def _best(
+    place: Place, x: FloatArray, cost: FloatArray, ending: IntArray, evaluations: IntArray
+) -> Block:
+    """Return the block of the best end; among ends of equal cost a converged one."""
+    spent = int(evaluations.sum())
+    order = np.argsort(cost, kind="stable")
+    best = order[0]
+    if not np.isfinite(cost[best]):
+        return _unpriced(place, "no start has finite model vols", spent)
+    equal = [i for i in order if cost[i] <= cost[best] * (1.0 + 1e-9)]
+    best = next((i for i in equal if ending[i] == Ending.CONVERGED), best)
+    order = np.concatenate([[best], order[order != best]])
+    status = _STATUS[Ending(int(ending[best]))]
+    note = f"{place.label} ({int(evaluations[best])} evaluations)"
+    return Block(place, x[best], status, note, spent, x[order], cost[order])
