@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,9 +28,11 @@ from monitor.models import MODELS
 from monitor.outcome import Rejection
 from monitor.pipeline import deliver, fetch, is_usable, run_pass, slot_of
 from monitor.store import SchemaState, Store, open_store
+from monitor.store.frames import status_frame
 from monitor.store.writer import record_job
 from monitor.venues import VENUES, Venue, open_venue
-from monitor.verdict.base import Severity
+from monitor.verdict.base import Kind, Severity, Status
+from monitor.verdict.market import MARKET
 
 CADENCE = "day"  # of the nightly stream
 
@@ -50,6 +52,9 @@ class PassResult:
     Attributes
     ----------
     target : Target
+        What was asked.
+    stream : Stream
+        Which history it became part of: a recorded chain keeps the venue it was recorded from.
     slot : str
     usable : bool
         Whether there was data to judge by.
@@ -58,6 +63,7 @@ class PassResult:
     """
 
     target: Target
+    stream: Stream
     slot: str
     usable: bool
     note: str
@@ -135,10 +141,10 @@ async def run_night(
                 snapshot = await _unanswered(venue, target, error)
                 write_snapshot(config.archive, snapshot)
         slot = slot_of(snapshot.as_of - late, CADENCE)
-        # The venue's own name: a recorded chain stays part of the history it was recorded from.
         stream = Stream(snapshot.venue, snapshot.underlying, CADENCE)
         found = run_pass(store, snapshot, rules, stream=stream, slot=slot, wall=now(), tell=True)
-        result = _result_of(target, slot, found)
+        usable_before = found is not None or _was_usable(store, stream)
+        result = _result_of(target, stream, slot, found, usable_before)
         record_job(
             store,
             job="nightly",
@@ -152,13 +158,27 @@ async def run_night(
     return result
 
 
-def _result_of(target: Target, slot: str, found: Assessment | None) -> PassResult:
+def _result_of(
+    target: Target, stream: Stream, slot: str, found: Assessment | None, usable_before: bool
+) -> PassResult:
     if found is None:
-        return PassResult(target, slot, True, "this very run was stored before; nothing to do")
+        return PassResult(target, stream, slot, usable_before, "this very run was stored before")
     if is_usable(found):
         said = ", ".join(f"{v.model} {v.status}" for v in found.verdicts)
-        return PassResult(target, slot, True, said)
-    return PassResult(target, slot, False, found.verdicts[0].reason)
+        return PassResult(target, stream, slot, True, said)
+    return PassResult(target, stream, slot, False, found.verdicts[0].reason)
+
+
+def _was_usable(store: Store, stream: Stream) -> bool:
+    """Return whether the board's row of the stream's market was judged on data."""
+    for row in status_frame(store).to_dict("records"):
+        if (row["venue"], row["underlying"], row["cadence"], row["model"]) == (
+            *astuple(stream),
+            MARKET,
+        ):
+            blind = any(finding["kind"] == Kind.DATA for finding in row["findings"])
+            return not (blind and row["status"] == Status.INCONCLUSIVE)
+    return False
 
 
 async def _unanswered(venue: Venue, target: Target, error: VenueError) -> Snapshot:

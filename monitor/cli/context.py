@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from monitor.store import Store
 
 
+_TICK = timedelta(milliseconds=1)  # no clock of ours, and no venue's, tells less
+
+
 class Desk:
     """What a command works on; read when first asked for."""
 
@@ -97,11 +100,17 @@ def lower_bound(text: str | None) -> datetime | None:
 
 
 def upper_bound(text: str | None) -> datetime | None:
-    """Return the first moment after a day, or the moment itself where a time of day is given."""
+    """Return the last moment of a day, or the moment itself where a time of day is given."""
     if text is None:
         return None
     moment, is_day = _moment(text)
-    return moment + timedelta(days=1) if is_day else moment
+    return moment + timedelta(days=1) - _TICK if is_day else moment
+
+
+def upper_edge(text: str | None) -> datetime | None:
+    """Return the first moment that is no longer meant by `upper_bound`."""
+    bound = upper_bound(text)
+    return None if bound is None else bound + _TICK
 
 
 def _moment(text: str) -> tuple[datetime, bool]:

@@ -93,8 +93,8 @@ def _nights(rehearsal: Rehearsal, url: str, console: Console) -> None:
     with temporary_settings({PREFECT_API_URL: url}):
         for night in rehearsal.live():
             with console.status(f"{night.label} …"):
-                _, said = asyncio.run(run_flow(rehearsal.config_path, rehearsal.targets, []))
-                night = rehearsal.look(night, said)
+                run = asyncio.run(run_flow(rehearsal.config_path, rehearsal.targets, []))
+                night = rehearsal.look(night, run.said)
             console.print(f"   {night.label}: {night.news}", soft_wrap=True)
 
 

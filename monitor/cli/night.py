@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,13 +22,13 @@ from monitor.cli.context import (
     fail_on,
     lower_bound,
     stderr_console,
-    upper_bound,
+    upper_edge,
 )
 from monitor.errors import MonitorError, UsageError
 from monitor.report.form import Format
 
 if TYPE_CHECKING:
-    from monitor.jobs import Progress, Target
+    from monitor.jobs import PassResult, Progress, Target
 
 BOARD = "as_of venue underlying model status reason".split()
 
@@ -57,21 +58,31 @@ def nightly(
     what = ", ".join(f"{t.venue} {t.underlying}" for t in targets)
     console = stderr_console()
     with console.status(f"judging {what} …"):
-        done, said = asyncio.run(run_flow(desk.config_path, targets, model or []))
+        night = asyncio.run(run_flow(desk.config_path, targets, model or []))
     with desk.store(readonly=True) as store:
-        frame = status_frame(store)
-        asked = {(t.venue, t.underlying) for t in targets}
-        mine = [(v, u) in asked for v, u in zip(frame["venue"], frame["underlying"], strict=True)]
-        emit(in_order(frame[mine], desk.config.models), form, columns=BOARD)
-        if not done:
-            raise MonitorError(said)
+        board = in_order(status_frame(store), desk.config.models)
+        judged = {astuple(result.stream) for result in night.results}
+        streams = zip(board["venue"], board["underlying"], board["cadence"], strict=True)
+        emit(board[[stream in judged for stream in streams]], form, columns=BOARD)
+        if not night.done:
+            raise MonitorError(night.said)
         fail_on(store, fail)
 
 
-async def run_flow(
-    config: Path | None, targets: tuple[Target, ...], models: list[str]
-) -> tuple[bool, str]:
-    """Run the nightly flow once in this process; return whether it ended well, and what it said."""
+@dataclass(frozen=True, slots=True)
+class Night:
+    """How a run of the nightly flow ended: well or not, its last words, each pass."""
+
+    done: bool
+    said: str
+    results: list[PassResult]
+
+
+async def run_flow(config: Path | None, targets: tuple[Target, ...], models: list[str]) -> Night:
+    """Run the nightly flow once, in this process.
+
+    A failure that is not the market's is raised as it was.
+    """
     from flows.nightly import nightly as flow
 
     state = await flow(
@@ -81,10 +92,11 @@ async def run_flow(
         config=str(config.absolute()) if config else None,
         return_state=True,
     )
-    said = state.message or ""
-    if state.is_crashed() or (state.is_failed() and not said.startswith("no usable")):
+    results = getattr(state.data, "result", None)
+    if not isinstance(results, list):  # it did not come to its end
         await state.aresult(raise_on_failure=True)
-    return state.is_completed(), said
+        results = []
+    return Night(state.is_completed(), state.message or "", results)
 
 
 def backfill(
@@ -126,7 +138,7 @@ def backfill(
         [*archive, *(more or ())],
         every="day" if every == "day" else "snapshot",
         since=lower_bound(since),
-        until=upper_bound(until),
+        until=upper_edge(until),
         underlyings=underlying or (),
     )
     done = new = blind = total = 0
@@ -139,7 +151,10 @@ def backfill(
             f"stopped after {done} of {total or 'all'} snapshots; they are kept. "
             "Run the same command again to go on"
         ) from None
-    print(f"{done} snapshots: {new} new, {done - new} stored before, {blind} without usable data")
+    before = done - new
+    print(
+        f"{done} snapshots: {before} stored before, {new} new, {blind} of them without usable data"
+    )
     if blind:
         raise typer.Exit(1)
 

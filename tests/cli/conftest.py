@@ -43,7 +43,7 @@ def home(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("MISSPEC_HOME", str(folder))
         patch.setenv("MISSPEC_MODELS", "black,svi")
         answer = run("backfill", "--archive", str(recorded))
-    assert answer.out == "4 snapshots: 4 new, 0 stored before, 0 without usable data\n", answer.err
+    assert answer.out == "4 snapshots: 0 stored before, 4 new, 0 of them without usable data\n"
     return folder
 
 

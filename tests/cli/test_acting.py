@@ -46,7 +46,9 @@ def test_a_backfill_goes_on_where_it_was_stopped(
     assert stopped.out == ""
     assert "stopped after 2 of 4 snapshots; they are kept" in stopped.err
     monkeypatch.setattr(jobs, "run_pass", judged)
-    assert empty("backfill", "--archive", str(recorded)).out.startswith("4 snapshots: 2 new, 2 ")
+    assert empty("backfill", "--archive", str(recorded)).out.startswith(
+        "4 snapshots: 2 stored before, 2 new"
+    )
 
 
 @pytest.mark.parametrize(
@@ -71,13 +73,13 @@ def test_a_backfill_of_what_is_not_there_is_refused_in_words(
 
 def test_a_bare_day_is_meant_whole(empty: Any, recorded: Path) -> None:
     words = f"backfill --archive {recorded} --from 2026-01-06 --to 2026-01-07 --model black"
-    assert empty(*words.split()).out.startswith("2 snapshots: 2 new")
+    assert empty(*words.split()).out.startswith("2 snapshots: 0 stored before, 2 new")
 
 
 def test_several_paths_may_follow_one_option(empty: Any, recorded: Path) -> None:
     files = [str(p) for p in sorted(recorded.rglob("*.parquet")) if "context" not in p.name]
     answer = empty("backfill", "--model", "black", "--archive", *files[:2])
-    assert answer.out.startswith("2 snapshots: 2 new"), answer.err
+    assert answer.out.startswith("2 snapshots: 0 stored before, 2 new"), answer.err
 
 
 def test_a_night_without_usable_data_leaves_with_code_1(
@@ -86,7 +88,7 @@ def test_a_night_without_usable_data_leaves_with_code_1(
     monkeypatch.setenv("MISSPEC_JUDGEMENT__MIN_QUOTES", "100000")
     answer = empty("backfill", "--archive", str(recorded), "--model", "black")
     assert answer.code == 1
-    assert "4 without usable data" in answer.out
+    assert "4 of them without usable data" in answer.out
     board = json.loads(empty("status", "--format", "json").out)
     assert {row["status"] for row in board} == {"inconclusive"}
     assert empty("status", "--fail-on", "red").code == 3  # blind for four nights

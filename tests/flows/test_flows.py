@@ -145,13 +145,32 @@ def test_the_demonstration_sees_what_it_broke(engine: None, server: str, tmp_pat
     rehearsal.record_past()
     assert len(list(rehearsal.learn())) == 2
     for night in rehearsal.live():
-        _, said = asyncio.run(run_flow(rehearsal.config_path, rehearsal.targets, ["black"]))
-        rehearsal.look(night, said)
+        ran = asyncio.run(run_flow(rehearsal.config_path, rehearsal.targets, ["black"]))
+        rehearsal.look(night, ran.said)
     assert [night.broken for night in rehearsal.seen] == [False, True]
     story = "\n".join(rehearsal.story())
     assert "Before the break: 3 nights, 0 incidents, 0 red." in story
     assert "on night 2: the put wing lifts by 2 vol points" in story
     assert "NOT found as misspecification within 1 night." in story  # four nights teach nothing
+
+
+def test_the_command_prints_the_board_and_leaves_with_the_nights_code(
+    server: str, serving: Path, recorded: Path, tmp_path: Path
+) -> None:
+    main = "from monitor.cli import main; main()"
+    words = ["--config", str(written(tmp_path, recorded)), "nightly", "--format", "json"]
+    done = subprocess.run(
+        [sys.executable, "-c", main, *words, "--underlying", "BTC", "--underlying", "ETH"],
+        env=os.environ | {"PREFECT_API_URL": server, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    board = {(row["underlying"], row["model"]): row for row in json.loads(done.stdout)}
+    assert done.returncode == 1
+    assert board["BTC", "black"]["reason"].startswith("learning")
+    assert done.stderr.strip().splitlines()[-1].startswith("misspec: no usable data: recorded ETH")
+    assert "Traceback" not in done.stderr
 
 
 def test_the_deployment_is_daily_exclusive_and_found_by_module(tmp_path: Path) -> None:

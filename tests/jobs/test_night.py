@@ -87,6 +87,12 @@ def test_the_same_night_again_is_the_same_run(tmp_path: Path, world: Any) -> Non
         assert board(config)["run_id"].nunique() == 1
 
 
+def test_a_blind_night_again_is_blind_again(tmp_path: Path, world: Any) -> None:
+    crossed = Fault("crossed", path=BOOK, amount=0.3)
+    with desk(tmp_path, world, evening_ms(0), crossed) as config:
+        assert [night(config).usable for _ in range(2)] == [False, False]
+
+
 def test_yesterdays_chain_in_a_new_slot_is_no_data(
     tmp_path: Path, world: Any, after_a_night: Path
 ) -> None:

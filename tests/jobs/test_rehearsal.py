@@ -28,9 +28,7 @@ def story(
     )
     monkeypatch.setattr(rehearsal, "alerts", lambda: alerts)
     quiet = [Night(1, AT, False), Night(2, AT, False)]
-    broken = [
-        Night(3 + i, AT, True, risen=(rise,) if rise else ()) for i, rise in enumerate(risen)
-    ]
+    broken = [Night(3 + i, AT, True, risen=(rise,) if rise else ()) for i, rise in enumerate(risen)]
     rehearsal.seen = quiet + broken
     return rehearsal.story()[-1]
 
