@@ -60,9 +60,11 @@ async def fetch(venue: Venue, underlying: str, archive_root: Path) -> Snapshot:
     return snapshot
 
 
-def past_of(store: Store, stream: Stream, slot: str) -> Past:
-    """Return what a pass for `slot` may know."""
-    return read_past(store, stream, slot, series=HISTORY_METRICS, window=HISTORY_WINDOW)
+def past_of(store: Store, stream: Stream, slot: str, *, as_known: datetime | None = None) -> Past:
+    """Return what a pass for `slot` may know; with `as_known`, what one knew then."""
+    return read_past(
+        store, stream, slot, series=HISTORY_METRICS, window=HISTORY_WINDOW, as_known=as_known
+    )
 
 
 def run_pass(

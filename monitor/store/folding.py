@@ -62,10 +62,17 @@ def read_standings(
 
 
 def read_incidents(
-    connection: Connection, *, stream: int, slot: str, resolved_since: str = ""
+    connection: Connection,
+    *,
+    stream: int,
+    slot: str,
+    resolved_since: str = "",
+    as_known: str = END_OF_TIME,
 ) -> tuple[Incident, ...]:
     """Return the incidents a pass may know: not resolved, or resolved since that slot."""
-    found = read_standings(connection, stream=stream, slot=slot, resolved_since=resolved_since)
+    found = read_standings(
+        connection, stream=stream, slot=slot, as_known=as_known, resolved_since=resolved_since
+    )
     return tuple(standing.incident for standing in found)
 
 

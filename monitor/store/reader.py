@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from monitor.store.frames import runs_frame as runs_frame
 from monitor.store.frames import status_frame as status_frame
 from monitor.store.frames import surface_frame as surface_frame
 from monitor.store.times import ms_from_iso
+from monitor.store.typed import until_text
 from monitor.verdict.base import Kind, PastVerdict, Status
 from monitor.verdict.market import MARKET
 
@@ -58,6 +60,7 @@ def read_past(
     *,
     series: Collection[tuple[str, str]],
     window: int,
+    as_known: datetime | None = None,
 ) -> Past:
     """Return what is known from the slots of `stream` before `slot`, each by the run that speaks.
 
@@ -70,6 +73,8 @@ def read_past(
         The numbers whose history is wanted, for every model and for the market.
     window : int
         How many slots back the series reach.
+    as_known : datetime, optional
+        By what the desk knew then; else by all it knows.
 
     Returns
     -------
@@ -83,13 +88,14 @@ def read_past(
     ------
     StoreUnavailable, SchemaMismatch
     """
+    known = until_text(as_known)
     with store.reading() as connection:
         key = store.dictionary.stream_key(connection, stream)
         if key is None:
             return Past()
-        runs = _past_runs(connection, key, slot, max(window, FIT_SLOTS))
+        runs = _past_runs(connection, key, slot, max(window, FIT_SLOTS), known)
         if not runs:
-            return Past(incidents=read_incidents(connection, stream=key, slot=slot))
+            return Past(incidents=read_incidents(connection, stream=key, slot=slot, as_known=known))
         recent = runs[:VERDICT_SLOTS]
         judged = _judgements(connection, recent)
         fits = _fits(connection, recent, judged)
@@ -107,7 +113,9 @@ def read_past(
                 last_chain=_last_chain(connection, recent, judged),
             ),
             verdicts=_verdicts(recent, judged),
-            incidents=read_incidents(connection, stream=key, slot=slot, resolved_since=oldest_kept),
+            incidents=read_incidents(
+                connection, stream=key, slot=slot, resolved_since=oldest_kept, as_known=known
+            ),
         )
 
 
@@ -123,8 +131,11 @@ def has_run(store: Store, run_id: str) -> bool:
     return found is not None
 
 
-def _past_runs(connection: Connection, stream: int, slot: str, n: int) -> list[_PastRun]:
-    found = connection.execute(query("past_runs"), {"stream": stream, "slot": slot, "n": n})
+def _past_runs(
+    connection: Connection, stream: int, slot: str, n: int, as_known: str
+) -> list[_PastRun]:
+    asked = {"stream": stream, "slot": slot, "n": n, "as_known": as_known}
+    found = connection.execute(query("past_runs"), asked)
     return [
         _PastRun(key, at, ms_from_iso(as_of), n_quotes, digest)
         for key, at, as_of, n_quotes, digest in found
