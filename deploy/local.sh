@@ -23,7 +23,7 @@ usable() {
 }
 
 find_python() {
-    for name in $asked_python python3 python3.11 python3.12 python3.13 python3.14 python; do
+    for name in "$asked_python" python3 python3.11 python3.12 python3.13 python3.14 python; do
         if usable "$name"; then
             printf '%s\n' "$name"
             return

@@ -1,4 +1,7 @@
-"""The README says nothing that was not run: its commands, settings, paths, example and output."""
+"""The README says nothing that was not run: its commands, settings, paths, example and output.
+
+``python tests/test_readme.py`` runs the example and the demonstration and writes what they print.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,28 +70,46 @@ def test_every_path_named_exists() -> None:
 
 
 def test_the_complete_pass_prints_what_the_readme_says() -> None:
-    (source,) = blocks("python")
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        exec(compile(source, "README.md", "exec"), {})
-    assert said.getvalue() in blocks("text")
+    assert example() in blocks("text")
 
 
 @pytest.mark.slow  # 45 s: the whole demonstration
 def test_the_demonstration_ends_as_the_readme_says(tmp_path: Path) -> None:
+    assert demonstration(tmp_path) in blocks("text")
+
+
+def example() -> str:
+    """Return what the Python example prints."""
+    (source,) = blocks("python")
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(compile(source, "README.md", "exec"), {})
+    return said.getvalue()
+
+
+def demonstration(home: Path) -> str:
+    """Return what the demonstration prints, but for where its home is."""
     main = "import sys; from monitor.cli import main; sys.argv[0] = 'misspec'; main()"
-    env = os.environ | {"MISSPEC_HOME": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", main, "demo"],
         capture_output=True,
         text=True,
-        env=env | {"PYTHONPATH": str(ROOT)},
-        cwd=tmp_path,
+        env=os.environ | {"MISSPEC_HOME": str(home), "PYTHONPATH": str(ROOT)},
+        cwd=home,
     )
     assert done.returncode == 0, done.stderr
-    assert ended(done.stdout) in blocks("text")
+    shown = "export MISSPEC_CONFIG=…/demo/misspec.toml"
+    return re.sub(r"export MISSPEC_CONFIG=.*", shown, done.stdout)
 
 
-def ended(out: str) -> str:
-    """Return what is deterministic: all that the demonstration prints but where its home is."""
-    return re.sub(r"export MISSPEC_CONFIG=.*", "export MISSPEC_CONFIG=…/demo/misspec.toml", out)
+def write() -> None:
+    """Write both outputs into the README: the demonstration's block is the first, the last ours."""
+    first, *_, last = blocks("text")
+    with tempfile.TemporaryDirectory() as home:
+        text = TEXT.replace(first, demonstration(Path(home)), 1)
+    before, after = text.rsplit(last, 1)
+    (ROOT / "README.md").write_text(before + example() + after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
