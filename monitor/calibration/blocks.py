@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from monitor.conventions import expiry_label
 from monitor.market.quotes import Quotes
 from monitor.models.base import Grid, Model
 from monitor.models.slices import SliceModel, rows_of
-from monitor.numerics.least_squares import Ending, Tolerances, solve_bounded
+from monitor.numerics.least_squares import Ending, Solution, Tolerances, solve_bounded
 
 _STATUS = {
     Ending.CONVERGED: FitStatus.CONVERGED,
@@ -88,7 +88,7 @@ class Block:
 
 def solve_surface(problem: Problem) -> list[Block]:
     """Return the one block of a model with one vector, from every start in turn."""
-    model, grid, quotes = problem.model, problem.grid, problem.quotes
+    quotes = problem.quotes
     P, wanted = len(problem.lower), int(problem.free.sum())
     place = Place("surface", slice(0, quotes.n), slice(0, P))
     if quotes.n < max(wanted, 1):
@@ -96,32 +96,45 @@ def solve_surface(problem: Problem) -> list[Block]:
     if not np.all(np.isfinite(problem.starts)):
         return [_unpriced(place, "no start")]
 
-    def solve(starts: FloatArray, used: BoolArray | None) -> Block:
-        residuals = surface_residuals(model, grid, quotes, used)
-        bounds, tolerances = problem.held_bounds, problem.tolerances
-        ends = [solve_bounded(residuals, start[None], *bounds, tolerances) for start in starts]
-        return _best(
+    ends = [_descend(problem, start, wanted) for start in problem.starts]
+    # Ends that leave out more quotes than another are no rivals of it.
+    priced = np.array([count for _, count in ends])
+    return [
+        _best(
             place,
-            np.concatenate([end.x for end in ends]),
-            np.concatenate([end.cost for end in ends]),
-            np.concatenate([end.ending for end in ends]),
-            np.concatenate([end.evaluations for end in ends]),
+            np.concatenate([end.x for end, _ in ends]),
+            np.where(priced == priced.max(), np.concatenate([end.cost for end, _ in ends]), np.inf),
+            np.concatenate([end.ending for end, _ in ends]),
+            np.concatenate([end.evaluations for end, _ in ends]),
         )
+    ]
 
-    block = solve(problem.starts, None)
-    if block.fitted:
-        return [block]
-    # A start may give far strikes no price at all: then fit the others, and go on from there with
-    # those that have one by then.
-    vols = [np.isfinite(model_vol(model, start, grid)[0]) for start in problem.starts]
-    start, used = max(zip(problem.starts, vols, strict=True), key=lambda pair: pair[1].sum())
+
+def _descend(problem: Problem, start: FloatArray, wanted: int) -> tuple[Solution, int]:
+    """Return the solution from one start, and the number of quotes that it could use.
+
+    A start may give far strikes no price at all: then the others are fitted first, and the search
+    goes on from there with those that have a price by then.
+    """
+    model, grid, quotes = problem.model, problem.grid, problem.quotes
+
+    def solve(x: FloatArray, used: BoolArray | None) -> Solution:
+        residuals = surface_residuals(model, grid, quotes, used)
+        return solve_bounded(residuals, x[None], *problem.held_bounds, problem.tolerances)
+
+    end = solve(start, None)
+    if np.isfinite(end.cost[0]):
+        return end, quotes.n
+    used = np.isfinite(model_vol(model, start, grid)[0])
     while used.sum() > wanted:
-        block = solve(start[None], used)
-        priced = np.isfinite(model_vol(model, block.x, grid)[0])
+        spent = end.evaluations
+        end = solve(start, used)
+        end = replace(end, evaluations=end.evaluations + spent)
+        priced = np.isfinite(model_vol(model, end.x[0], grid)[0])
         if priced.sum() <= used.sum():
             break
-        start, used = block.x, priced
-    return [block]
+        start, used = end.x[0], priced
+    return end, int(used.sum()) if np.isfinite(end.cost[0]) else 0
 
 
 def solve_slices(problem: Problem) -> list[Block]:
