@@ -115,10 +115,10 @@ def calendar_model(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
         inside = (k[j] >= k[j + 1][0]) & (k[j] <= k[j + 1][-1])
         later = np.interp(k[j][inside], k[j + 1], w[j + 1])
         step = later - w[j][inside]
-        step = step[np.isfinite(step)]
+        known = np.isfinite(step)
         # Straight lines between 61 points overstate a convex w by under a thousandth of it.
-        falls += int(np.sum(step < -1e-3 * np.abs(later[: len(step)])))
-        tried += len(step)
+        falls += int(np.sum(step[known] < -1e-3 * np.abs(later[known])))
+        tried += int(np.sum(known))
     if tried:
         yield metric.value(evidence, falls / tried, n=tried)
     else:
@@ -129,12 +129,14 @@ def durrleman(k: FloatArray, w: FloatArray) -> FloatArray:
     r"""Return Durrleman's g at the inner points of an even grid in k, shape (points - 2,).
 
     .. math:: g = (1 - k w'/2w)^2 - \tfrac{w'^2}{4}(\tfrac1w + \tfrac14) + \tfrac{w''}{2}
+
+    NaN where `w` is, and for a slice of one strike, which has no width.
     """
     h = k[1] - k[0]
-    slope = (w[2:] - w[:-2]) / (2.0 * h)
-    curve = (w[2:] - 2.0 * w[1:-1] + w[:-2]) / h**2
-    k, w = k[1:-1], w[1:-1]
     with np.errstate(divide="ignore", invalid="ignore"):
+        slope = (w[2:] - w[:-2]) / (2.0 * h)
+        curve = (w[2:] - 2.0 * w[1:-1] + w[:-2]) / h**2
+        k, w = k[1:-1], w[1:-1]
         return (1 - 0.5 * k * slope / w) ** 2 - 0.25 * slope**2 * (1 / w + 0.25) + 0.5 * curve
 
 
@@ -147,7 +149,8 @@ def _as_calls(quotes: Quotes, here: np.ndarray) -> tuple[FloatArray, FloatArray]
 def _surface(evidence: Evidence) -> tuple[FloatArray, FloatArray] | None:
     """Return k and w of shape (m, points) over each expiry's quoted range."""
     assert evidence.fit is not None and evidence.model is not None
-    if not np.all(np.isfinite(evidence.fit.params)):
+    # A slice that was not fitted has no surface; the others still have theirs.
+    if not np.any(np.isfinite(evidence.fit.params)) or not evidence.quotes.n:
         return None
     return _dense_surface(evidence.model, evidence.fit, evidence.quotes)
 
@@ -156,7 +159,8 @@ def _surface(evidence: Evidence) -> tuple[FloatArray, FloatArray] | None:
 @lru_cache(maxsize=2)
 def _dense_surface(model: Model, fit: Fit, quotes: Quotes) -> tuple[FloatArray, FloatArray]:
     grid = _dense_grid(quotes)
-    w, _ = model.total_variance(fit.params, grid)
+    with np.errstate(all="ignore"):
+        w, _ = model.total_variance(fit.params, grid)
     return grid.k.reshape(quotes.m, -1), w.reshape(quotes.m, -1)
 
 
