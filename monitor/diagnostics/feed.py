@@ -106,7 +106,8 @@ def width_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     unit="share",
     level="market",
     definition="How far the venue's forward lies outside the bounds that put–call parity sets "
-    "through the spread, over the forward, signed; zero inside. Each expiry, and the largest.",
+    "through the spread, over the forward, signed; zero inside. Where the bounds cross it lies "
+    "outside both, and the larger counts. Each expiry, and the largest.",
     source="Put–call parity; Deribit settles in coin: c - p = 1 - K/F",
 )
 def parity_gap(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
@@ -114,7 +115,7 @@ def parity_gap(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     quotes = evidence.quotes
     above = np.fmax(quotes.forward - quotes.parity_high, 0.0)
     below = np.fmax(quotes.parity_low - quotes.forward, 0.0)
-    gaps = (above - below) / quotes.forward
+    gaps = np.where(above >= below, above, -below) / quotes.forward
     known = np.isfinite(quotes.parity_low) & np.isfinite(quotes.parity_high)
     if not known.any():
         yield Rejection("metric", "no_pairs", metric.name, "no strike with both sides of both")
