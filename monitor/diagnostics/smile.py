@@ -23,6 +23,8 @@ from monitor.pricing.black import black_price
 TAU_30D = 30.0 / 365.0
 _DELTAS = {"25": 0.25, "10": 0.10}
 _FINE = 400  # points of a slice's fine grid in k
+# The index comes as closing values of whole hours that are stamped with their beginning.
+_DVOL_MAX_AGE_MS = 2 * 3_600_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,9 +207,14 @@ def thirty_day_vol(quotes: Quotes) -> tuple[float, float] | None:
 def iv30_dvol_gap(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     """Yield the gap to the venue's index, where the venue gave one."""
     dvol = evidence.snapshot.context.dvol
+    index = dvol.column("value")
+    age = np.abs(evidence.snapshot.as_of_ms - dvol.time_ms)
+    fresh = np.flatnonzero(np.isfinite(index) & (age <= _DVOL_MAX_AGE_MS))
     read = thirty_day_vol(evidence.quotes)
-    if not len(dvol) or read is None:
-        detail = "no volatility index in the snapshot" if not len(dvol) else "no 30-day vol"
-        yield Rejection("metric", "no_dvol" if not len(dvol) else "no_30_days", metric.name, detail)
-        return
-    yield metric.value(evidence, read[0] - float(dvol.values[-1, -1]), n=1)
+    if not len(fresh):
+        detail = f"{len(dvol)} values of the volatility index, none of them of this hour"
+        yield Rejection("metric", "no_dvol", metric.name, detail)
+    elif read is None:
+        yield Rejection("metric", "no_30_days", metric.name, "no 30-day vol")
+    else:
+        yield metric.value(evidence, read[0] - float(index[fresh[-1]]), n=1)
