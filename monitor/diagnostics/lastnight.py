@@ -32,7 +32,10 @@ def _summaries(
     for scope, here in places(evidence.quotes, expiries=False):
         known = residual[here]
         known = known[np.isfinite(known)]
-        if len(known):
+        if not len(known):
+            subject = f"{metric.name}/{evidence.model.name}/{scope}"
+            yield Rejection("metric", "no_model_value", subject, "no expiry here had a fit")
+        else:
             value = float(np.mean(known)) if power == 1 else float(np.sqrt(np.mean(known**2)))
             yield metric.value(evidence, value, scope=scope, n=len(known))
 
@@ -110,6 +113,10 @@ def param(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
             known = float(error) if np.isfinite(error) else None
             n = evidence.quotes.n
             yield metric.value(evidence, float(value), scope=f"param:{name}", n=n, stderr=known)
+    absent = [name for name, value in zip(fit.names, fit.params, strict=True) if np.isnan(value)]
+    if absent or not fit.names:
+        detail = f"{len(absent)} of {len(fit.names)} parameters: {', '.join(absent)}"
+        yield Rejection("metric", "not_fitted", f"{metric.name}/{fit.model}", detail)
 
 
 @metric(
@@ -122,15 +129,19 @@ def param(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     needs="one night",
 )
 def param_change(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
-    """Yield each parameter's standardised change; unidentified parameters are rejected."""
+    """Yield each parameter's standardised change; parameters without an error are rejected."""
     assert evidence.model is not None and evidence.fit is not None
     changes = standardised_changes(evidence)
+    subject = f"{metric.name}/{evidence.model.name}"
     if changes is None:
-        yield Rejection("metric", "no_last_night", f"{metric.name}/{evidence.model.name}", "")
+        yield Rejection("metric", "no_last_night", subject, "no earlier fit")
         return
     for name, z in changes.items():
-        if np.isfinite(z):
-            yield metric.value(evidence, z, scope=f"param:{name}", n=2)
+        yield metric.value(evidence, z, scope=f"param:{name}", n=2)
+    left_out = [name for name in evidence.fit.names if name not in changes]
+    if left_out or not changes:
+        detail = f"no error known on both nights: {', '.join(left_out) or 'no parameter'}"
+        yield Rejection("metric", "unidentified", subject, detail)
 
 
 @metric(
@@ -146,17 +157,17 @@ def structure_jump(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     assert evidence.model is not None and evidence.fit is not None
     changes = standardised_changes(evidence)
     structure = {p.name for p in evidence.model.parameters if p.role == "structure"}
+    subject = f"{metric.name}/{evidence.model.name}"
     if not structure:
+        yield Rejection("metric", "no_structure", subject, "every parameter moves with the market")
         return
     if changes is None:
-        yield Rejection("metric", "no_last_night", f"{metric.name}/{evidence.model.name}", "")
+        yield Rejection("metric", "no_last_night", subject, "no earlier fit")
         return
     z = np.array([v for name, v in changes.items() if name.split("@")[0] in structure])
-    z = z[np.isfinite(z)]
     if len(z):
         yield metric.value(evidence, float(np.sqrt(np.mean(z**2))), scope=CHAIN, n=len(z))
     else:
-        subject = f"{metric.name}/{evidence.model.name}"
         yield Rejection("metric", "unidentified", subject, "no structure parameter has an error")
 
 
@@ -167,9 +178,10 @@ def stderr_of(covariance: FloatArray) -> FloatArray:
 
 
 def standardised_changes(evidence: Evidence) -> dict[str, float] | None:
-    """Return each parameter's change over its error; None without a last night.
+    """Return each parameter's change over its error, both known; None without a last night.
 
-    Slices are aged to tonight's tenor first, so that an unchanged smile has no change.
+    Slices are aged to tonight's tenor first, with their errors, so that an unchanged smile has no
+    change and a day's shorter tenor does not make errors look larger than they are.
     """
     fit, model = evidence.fit, evidence.model
     assert fit is not None and model is not None
@@ -184,11 +196,17 @@ def standardised_changes(evidence: Evidence) -> dict[str, float] | None:
             names = fit.names[j * p : (j + 1) * p]
             if expiry in tau_then and all(name in then for name in names):
                 before = np.array([then[name] for name in names])
-                aged = model.age(before, float(tau_then[expiry]), float(evidence.quotes.tau[j]))
+                error = np.array([errors_then[name] for name in names])
+                tenors = float(tau_then[expiry]), float(evidence.quotes.tau[j])
+                aged = model.age(before, *tenors)
+                # Ageing takes each parameter by itself: one error up is one error up after it.
+                error = np.abs(model.age(before + error, *tenors) - aged)
                 then.update(zip(names, aged, strict=True))
+                errors_then.update(zip(names, error, strict=True))
     errors = stderr_of(fit.covariance)
-    return {
+    changes = {
         name: float((value - then[name]) / np.hypot(error, errors_then[name]))
         for name, value, error in zip(fit.names, fit.params, errors, strict=True)
         if name in then and error > 0 and errors_then[name] > 0
     }
+    return {name: z for name, z in changes.items() if np.isfinite(z)}

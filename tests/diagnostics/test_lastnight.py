@@ -1,0 +1,167 @@
+"""Last night on tonight: what moved, and by how many of its errors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from monitor.calibration.solve import calibrate
+from monitor.diagnostics.base import History, PastFit
+from monitor.diagnostics.lastnight import stderr_of
+from monitor.diagnostics.places import WINGS, wing_index
+from monitor.models import MODELS
+from tests.diagnostics.evidence import (
+    fit_saying,
+    market,
+    outcomes,
+    quotes_of,
+    reasons,
+    remembered,
+    saying,
+    value,
+    values,
+)
+from tests.market.chains import AS_OF, EXPIRIES, chain
+
+TONIGHT = chain(n_strikes=9)
+QUOTES = quotes_of(TONIGHT)
+MOVE = 0.02 * np.cos(np.arange(QUOTES.n))
+
+
+def laid(frozen=None, refreshed=None):
+    """Return tonight's evidence with last night's vols, as differences from the market."""
+    evidence = saying(TONIGHT, 0.0)
+    iv = evidence.quotes.iv
+    return replace(
+        evidence,
+        frozen_iv=None if frozen is None else iv + frozen,
+        refreshed=None if refreshed is None else fit_saying(evidence.quotes, iv + refreshed),
+    )
+
+
+@pytest.mark.parametrize("which", ["frozen", "refreshed"])
+def test_last_nights_errors_are_means_and_roots_over_places(which):
+    evidence = laid(**{which: MOVE})
+    for i, wing in enumerate(WINGS):
+        move = MOVE[wing_index(QUOTES) == i]
+        found = value(f"{which}_bias_iv", evidence, f"wing:{wing}")
+        assert found == pytest.approx(move.mean(), rel=1e-9)
+        found = value(f"{which}_rmse_iv", evidence, f"wing:{wing}")
+        assert found == pytest.approx(np.sqrt((move**2).mean()), rel=1e-9)
+    assert value(f"{which}_rmse_iv", evidence) == pytest.approx(np.sqrt((MOVE**2).mean()))
+
+
+def test_the_markets_move_is_not_the_models_error():
+    evidence = laid(frozen=0.30, refreshed=0.01)
+    assert value("frozen_rmse_iv", evidence) == pytest.approx(0.30)
+    assert value("refreshed_rmse_iv", evidence) == pytest.approx(0.01)
+
+
+def test_expiries_that_were_not_there_last_night_are_left_out():
+    new = QUOTES.expiry_index == 0
+    evidence = laid(frozen=np.where(new, np.nan, MOVE))
+    expected = np.sqrt((MOVE[~new] ** 2).mean())
+    assert value("frozen_rmse_iv", evidence) == pytest.approx(expected)
+    nothing = laid(frozen=np.full(QUOTES.n, np.nan))
+    assert not values("frozen_rmse_iv", nothing)
+    assert reasons("frozen_rmse_iv", nothing) == {"no_model_value"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["frozen_bias_iv", "frozen_rmse_iv", "refreshed_bias_iv", "refreshed_rmse_iv", "param_change"],
+)
+def test_a_first_night_has_no_last_one(name):
+    assert not values(name, laid())
+    assert reasons(name, laid()) == {"no_last_night"}
+
+
+def heston(params, errors, past_params, past_errors):
+    """Return the evidence on two nights of Heston's five numbers."""
+    model = MODELS["heston"]
+    names = tuple(p.name for p in model.parameters)
+    covariance = np.diag(np.square(errors))
+    fit = fit_saying(QUOTES, QUOTES.iv, model="heston", names=names, params=np.array(params))
+    fit = replace(fit, covariance=covariance, jacobian=np.ones((QUOTES.n, 5)))
+    past = PastFit("heston", 0, QUOTES.expiry_ms, QUOTES.tau, names, past_params, past_errors)
+    history = History(fits={"heston": past})
+    return replace(market(TONIGHT, history), model=model, fit=fit)
+
+
+CHANGED = heston(
+    [0.30, 2.0, 0.40, 1.0, -0.30],
+    [0.01, 0.3, 0.02, 0.1, 0.03],
+    [0.25, 1.5, 0.40, 1.1, -0.34],
+    [0.02, 0.4, 0.02, 0.0, 0.04],
+)
+
+
+def test_a_change_is_counted_in_the_errors_of_both_nights():
+    # v0: 0.05 / hypot(0.01, 0.02); kappa: 0.5 / 0.5; theta_v: none; rho: 0.04 / 0.05. xi had no
+    # error last night (it was held), and a change of it cannot be judged.
+    expected = {"v0": 0.05 / np.hypot(0.01, 0.02), "kappa": 1.0, "theta_v": 0.0, "rho": 0.8}
+    found = values("param_change", CHANGED)
+    assert found == pytest.approx({f"param:{name}": z for name, z in expected.items()})
+    assert reasons("param_change", CHANGED) == {"unidentified"}
+    detail = next(o.detail for o in outcomes("param_change", CHANGED) if hasattr(o, "reason"))
+    assert detail.endswith(": xi")
+
+
+def test_a_jump_of_structure_does_not_count_the_states():
+    # kappa 1.0, theta_v 0, rho 0.8; v0 is a state and free to move.
+    assert value("structure_jump", CHANGED) == pytest.approx(np.sqrt((1.0 + 0.64) / 3.0))
+
+
+def test_parameters_come_with_their_errors_where_they_have_any():
+    evidence = heston([0.3, 2, 0.4, 1, -0.3], [0.01, np.nan, 0.02, 0.1, 0.03], *[np.ones(5)] * 2)
+    found = {m.scope: (m.value, m.stderr) for m in outcomes("param", evidence)}
+    assert found["param:v0"] == (0.3, pytest.approx(0.01))
+    assert found["param:kappa"] == (2.0, None)
+
+
+def test_a_model_without_structure_has_no_jump_of_it_and_says_so():
+    assert reasons("structure_jump", saying(TONIGHT, 0.0)) == {"no_structure"}
+
+
+def svi_nights(change=0.0):
+    """Return SVI's evidence on a smile that did not change in vol but for `change`."""
+
+    def smile(k, tau):
+        return np.sqrt(0.25 + 0.05 * (-0.3 * k + np.sqrt(k * k + 0.04)))
+
+    expiries = EXPIRIES[:1]  # six days to expiry become five
+    before = chain(smile, n_strikes=15, expiries=expiries, as_of=AS_OF - timedelta(days=1))
+    tonight = chain(
+        lambda k, tau: smile(k, tau) + change, n_strikes=15, expiries=expiries, as_of=AS_OF
+    )
+    then, now = quotes_of(before), quotes_of(tonight)
+    past = remembered(calibrate(MODELS["svi"], then), then)
+    fit = calibrate(MODELS["svi"], now)
+    history = History(fits={"svi": past})
+    return replace(market(tonight, history), model=MODELS["svi"], fit=fit), past
+
+
+def test_a_smile_that_only_came_nearer_its_expiry_has_not_changed():
+    evidence, past = svi_nights()
+    # The fitted numbers did change: total variance shrank with the tenor.
+    assert evidence.fit.params[0] < 0.9 * past.params[0]
+    # Bid and ask vols are put back to 1e-12 and the fits end within 1e-6 of an error.
+    assert max(map(abs, values("param_change", evidence).values())) < 1e-3
+    assert value("structure_jump", evidence) < 1e-3
+
+
+def test_last_nights_errors_shrink_with_the_tenor_as_its_parameters_do():
+    evidence, past = svi_nights(change=0.01)
+    ratio = evidence.quotes.tau[0] / past.tau[0]
+    errors = stderr_of(evidence.fit.covariance)
+    for i, (name, aged) in enumerate(
+        zip("a b rho m s".split(), [ratio, ratio, 1, 1, 1], strict=True)
+    ):
+        change = evidence.fit.params[i] - aged * past.params[i]
+        expected = change / np.hypot(errors[i], aged * past.stderr[i])
+        scope = f"param:{evidence.fit.names[i]}"
+        assert name == evidence.fit.names[i].split("@")[0]
+        assert value("param_change", evidence, scope) == pytest.approx(expected, rel=1e-9)
