@@ -74,3 +74,6 @@ def effective_parameters(metric: Metric, evidence: Evidence) -> Iterator[Outcome
     known = leverage[np.isfinite(leverage)]
     if len(known):
         yield metric.value(evidence, float(known.sum()), n=len(known))
+    else:
+        subject = f"{metric.name}/{evidence.fit.model}"
+        yield Rejection("metric", "not_fitted", subject, "no quote was fitted")

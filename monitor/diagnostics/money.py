@@ -174,7 +174,9 @@ def book_misfit_gross_usd(metric: Metric, evidence: Evidence) -> Iterator[Outcom
         yield _no_book(metric, evidence)
         return
     value, _ = _misfit(evidence)
-    yield from _sums(metric, evidence, book, np.abs(value), np.isfinite(value))
+    known = np.isfinite(value)
+    yield from _left_out(metric, evidence, book, known, "no_model_value")
+    yield from _sums(metric, evidence, book, np.abs(value), known)
 
 
 @dataclass(frozen=True, eq=False)

@@ -144,6 +144,9 @@ def inside_share(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     inside = (iv >= quotes.iv_bid) & (iv <= quotes.iv_ask)
     for scope, here in places(quotes):
         n = int(here.sum())
+        if not n:
+            yield Rejection("metric", "no_quotes", f"{metric.name}/{evidence.fit.model}/{scope}")
+            continue
         share = float(inside[here].mean())
         error = float(np.sqrt(share * (1 - share) / n))
         yield MetricValue(metric.name, evidence.fit.model, scope, share, metric.unit, n, error)

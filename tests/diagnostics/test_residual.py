@@ -1,0 +1,141 @@
+"""Residual metrics against sums done by hand, and what they must not answer to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from monitor.diagnostics.places import WINGS, places, wing_index
+from tests.diagnostics.evidence import market, outcomes, reasons, saying, value, values
+from tests.market.chains import EXPIRIES, chain
+
+CHAIN = chain(n_strikes=9)
+QUOTES = market(CHAIN).quotes
+# A different error at every quote, none of them zero, of both signs.
+ERROR = 0.01 * np.sin(1.0 + np.arange(QUOTES.n))
+EVIDENCE = saying(CHAIN, ERROR)
+
+
+def normal_cdf(x):
+    return 0.5 * math.erfc(-x / math.sqrt(2.0))
+
+
+def slow_premium(k, w, sign):
+    """Black's formula as it is printed, without the care that small premiums need."""
+    d1 = -k / math.sqrt(w) + 0.5 * math.sqrt(w)
+    call = normal_cdf(d1) - math.exp(k) * normal_cdf(d1 - math.sqrt(w))
+    return call if sign > 0 else call - (1.0 - math.exp(k))
+
+
+def test_wings_are_nearer_to_25_than_to_50_delta():
+    for i in range(QUOTES.n):
+        deviation = QUOTES.iv[i] * math.sqrt(QUOTES.tau[QUOTES.expiry_index[i]])
+        call_delta = normal_cdf(-QUOTES.k[i] / deviation + 0.5 * deviation)
+        near_call = abs(call_delta - 0.25) < abs(call_delta - 0.50) or call_delta < 0.25
+        near_put = abs(call_delta - 0.75) < abs(call_delta - 0.50) or call_delta > 0.75
+        expected = "call" if near_call else "put" if near_put else "centre"
+        assert WINGS[wing_index(QUOTES)[i]] == expected
+
+
+def test_every_quote_lies_in_one_wing_and_in_one_expiry():
+    found = dict(places(QUOTES))
+    for family in ("wing:", "expiry:"):
+        parts = [here for scope, here in found.items() if scope.startswith(family)]
+        np.testing.assert_array_equal(np.sum(parts, axis=0), np.ones(QUOTES.n))
+    assert found["chain"].all()
+    assert set(found) >= {f"expiry:{expiry:%Y-%m-%d}" for expiry in EXPIRIES}
+
+
+RESIDUALS = {
+    "iv": lambda i: ERROR[i],
+    "z_spread": lambda i: ERROR[i] / (0.5 * (QUOTES.iv_ask[i] - QUOTES.iv_bid[i])),
+    "coin": lambda i: (
+        slow_premium(
+            QUOTES.k[i],
+            (QUOTES.iv[i] + ERROR[i]) ** 2 * QUOTES.tau[QUOTES.expiry_index[i]],
+            QUOTES.sign[i],
+        )
+        - 0.5 * (QUOTES.c_bid[i] + QUOTES.c_ask[i])
+    ),
+    # Nothing absorbed: the residual's deviation is the quote's noise.
+    "z": lambda i: ERROR[i] / QUOTES.noise[i],
+}
+
+
+@pytest.mark.parametrize("unit", sorted(RESIDUALS))
+def test_summaries_at_every_place_equal_those_done_by_hand(unit):
+    for scope, here in places(QUOTES):
+        known = [RESIDUALS[unit](i) for i in np.flatnonzero(here)]
+        by_hand = {
+            "bias": sum(known) / len(known),
+            "rmse": math.sqrt(sum(x * x for x in known) / len(known)),
+            "max": max(known, key=abs),
+        }
+        for summary, expected in by_hand.items():
+            # The printed formula loses digits of a premium of 1e-4 to 1 - 1; vols lose none.
+            assert value(f"{summary}_{unit}", EVIDENCE, scope) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_error_of_a_bias_is_that_of_a_mean():
+    found = next(m for m in outcomes("bias_iv", EVIDENCE) if m.scope == "chain")
+    assert found.n == QUOTES.n
+    assert found.stderr == pytest.approx(np.std(ERROR, ddof=1) / math.sqrt(QUOTES.n), rel=1e-12)
+
+
+def test_what_the_fit_absorbed_of_a_quote_makes_its_residual_count_for_more():
+    leverage = np.full(QUOTES.n, 0.75)
+    leverage[0] = 1.0  # reproduced by construction: nothing to judge
+    half_absorbed = saying(CHAIN, ERROR, leverage=leverage)
+    # sqrt(1 - 3/4) = 1/2: the same miss is worth twice as many deviations.
+    expected = 2.0 * np.mean(ERROR[1:] / QUOTES.noise[1:])
+    assert value("bias_z", half_absorbed) == pytest.approx(expected, rel=1e-12)
+    # Descriptive residuals do not know of leverage.
+    assert value("bias_z_spread", half_absorbed) == value("bias_z_spread", EVIDENCE)
+
+
+def test_a_bent_wing_moves_that_wing_and_the_chain_and_no_other_place():
+    put = wing_index(QUOTES) == WINGS.index("put")
+    bent = saying(CHAIN, ERROR + 0.02 * put)
+    before, after = values("bias_iv", EVIDENCE), values("bias_iv", bent)
+    assert after["wing:put"] - before["wing:put"] == pytest.approx(0.02, rel=1e-9)
+    assert after["chain"] - before["chain"] == pytest.approx(0.02 * put.mean(), rel=1e-9)
+    for scope in ("wing:centre", "wing:call"):
+        assert after[scope] == before[scope]
+
+
+def test_wider_quotes_make_a_miss_smaller_in_noise_and_leave_it_in_vol():
+    narrow, wide = (saying(chain(n_strikes=9, width_iv=w), 0.01) for w in (0.02, 0.04))
+    assert value("bias_iv", wide) == pytest.approx(value("bias_iv", narrow), rel=1e-9)
+    assert value("bias_z_spread", narrow) == pytest.approx(1.0)
+    assert value("bias_z_spread", wide) == pytest.approx(0.5)
+    # In the wings of near expiries half a tick is wider than the book, and is the noise.
+    assert value("bias_z", narrow, "wing:centre") == pytest.approx(1.0)
+    assert value("bias_z", wide, "wing:centre") == pytest.approx(0.5)
+    assert value("bias_z", saying(chain(n_strikes=9, width_iv=0.01), 0.005)) < 1.0
+
+
+def test_the_inside_share_counts_the_quotes_whose_vol_lies_between_bid_and_ask():
+    half = 0.5 * (QUOTES.iv_ask - QUOTES.iv_bid)
+    evidence = saying(CHAIN, np.where(np.arange(QUOTES.n) < 3, 1.5, 0.5) * half)
+    assert value("inside_share", evidence) == pytest.approx(1.0 - 3.0 / QUOTES.n)
+    # A quote for which the model has no vol is no quote that it prices inside the market.
+    absent = np.where(np.arange(QUOTES.n) < 3, np.nan, 0.0)
+    assert value("inside_share", saying(CHAIN, absent)) == pytest.approx(1.0 - 3.0 / QUOTES.n)
+
+
+def test_a_place_where_the_model_has_no_vol_is_rejected_and_the_rest_is_not():
+    put = wing_index(QUOTES) == WINGS.index("put")
+    evidence = saying(CHAIN, np.where(put, np.nan, 0.01))
+    assert "wing:put" not in values("rmse_iv", evidence)
+    assert reasons("rmse_iv", evidence) == {"no_model_value"}
+    assert value("rmse_iv", evidence) == pytest.approx(0.01, rel=1e-9)
+
+
+def test_a_chain_without_quotes_has_no_share_inside_and_says_so():
+    nothing = np.full(len(CHAIN), np.nan)
+    evidence = saying(replace(CHAIN, bid=nothing, ask=nothing), 0.0)
+    assert not values("inside_share", evidence)
+    assert reasons("inside_share", evidence) == {"no_quotes"}
