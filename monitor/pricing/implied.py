@@ -75,7 +75,9 @@ def implied_deviation(
     >>> v.round(12), status
     (array([0.2, nan]), array([0, 4]))
     """
-    k, c, sign = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (k, c, sign)))
+    k, c, sign = (np.asarray(a, dtype=np.float64) for a in (k, c, sign))
+    if not k.shape == c.shape == sign.shape:
+        k, c, sign = np.broadcast_arrays(k, c, sign)
     shape = k.shape
     k, c, sign = k.ravel(), c.ravel(), sign.ravel()
     v, status = np.empty(k.size), np.empty(k.size, np.int64)
@@ -95,7 +97,7 @@ def _invert(k: FloatArray, c: FloatArray, sign: FloatArray) -> tuple[FloatArray,
     # A put at -x is exp(-x) calls at x; an option in the money owns its intrinsic value as well.
     otm = np.where(left, c + c * growth, c)
     otm = np.where(inside, otm - growth, otm)
-    v = _otm_deviation(x, otm, growth)
+    v = otm_deviation(x, otm, growth)
     # The comparison that NaN fails too.
     wrong = ~(
         (otm > _ROUNDING * growth * inside) & (otm < 1.0) & np.isfinite(x) & (sign * sign > 0)
@@ -119,8 +121,12 @@ def _reasons(
     ).astype(np.int64)
 
 
-def _otm_deviation(x: FloatArray, c: FloatArray, growth: FloatArray) -> FloatArray:
-    """Return v with `otm_call`(x, v) = c, given growth = exp(x) - 1; NaN where there is none."""
+def otm_deviation(x: FloatArray, c: FloatArray, growth: FloatArray) -> FloatArray:
+    """Return v with `otm_call`(x, v) = c for x >= 0 and 0 < c < 1; NaN elsewhere.
+
+    All of shape (n,), ``growth`` = exp(x) - 1. For callers that know their premiums; everyone else
+    wants `implied_deviation`.
+    """
     u = np.log1p(growth * INV_SQRT_2PI / c)
     s = x - np.log1p(-c)
     inside = (u < _U_MAX) & (s < _S_MAX)
