@@ -65,7 +65,7 @@ class Place:
     @property
     def n(self) -> int:
         """Number of quotes."""
-        return self.points.stop - self.points.start
+        return int(self.points.stop - self.points.start)
 
 
 @dataclass(frozen=True)

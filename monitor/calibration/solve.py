@@ -68,9 +68,7 @@ def calibrate(
             raise DomainError(f"{name} must have shape ({P},), had {np.shape(given)}")
     free = np.ones(P, np.bool_) if free is None else np.asarray(free, np.bool_)
     if start is None:
-        with np.errstate(all="ignore"):
-            starts = model.starts(grid, quotes.iv, quotes.noise) if quotes.n else np.empty((0, P))
-        starts = np.clip(starts[: settings.restarts], lower, upper)
+        starts = np.clip(_cold_starts(model, quotes, grid, settings.restarts), lower, upper)
     else:
         # What the caller holds stays where it was put, even outside the bounds.
         given = np.asarray(start, dtype=np.float64)[None]
@@ -83,6 +81,17 @@ def calibrate(
     else:
         blocks = solve_surface(problem)
     return assemble(problem, blocks)
+
+
+def _cold_starts(model: Model, quotes: Quotes, grid: Grid, count: int) -> FloatArray:
+    """Return the model's most promising starts, shape (s, P)."""
+    if quotes.n == 0:
+        return np.empty((0, len(model.bounds(grid)[0])))
+    with np.errstate(all="ignore"):
+        starts = model.starts(grid, quotes.iv, quotes.noise)[:count]
+        if isinstance(model, SliceModel):
+            starts = model.refine(starts, grid, quotes.iv, quotes.noise)
+        return starts
 
 
 def evaluate(model: Model, quotes: Quotes, params: FloatArray, *, grid: Grid | None = None) -> Fit:

@@ -43,7 +43,8 @@ class AdHoc(Model):
     def starts(self, grid: Grid, iv: FloatArray, noise: FloatArray) -> FloatArray:
         """Return the weighted linear solution: the optimum itself unless the floor binds."""
         basis = _basis(grid)
-        return np.linalg.lstsq(basis / noise[:, None], iv / noise, rcond=None)[0][None]
+        best = np.linalg.lstsq(basis / noise[:, None], iv / noise, rcond=None)[0]
+        return np.asarray(best[None], dtype=np.float64)
 
     def total_variance(self, params: FloatArray, grid: Grid) -> tuple[FloatArray, FloatArray]:
         basis = _basis(grid)

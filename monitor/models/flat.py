@@ -30,7 +30,8 @@ class Flat(SliceModel):
     def slice_starts(self, rows: Rows, iv: FloatArray, noise: FloatArray) -> FloatArray:
         # The weighted mean is the least-squares solution itself.
         weight = noise**-2.0
-        return (np.sum(weight * iv, axis=1) / np.sum(weight, axis=1))[None, :, None]
+        mean: FloatArray = np.sum(weight * iv, axis=1) / np.sum(weight, axis=1)
+        return mean[None, :, None]
 
 
 MODELS.add(Flat.name, Flat())

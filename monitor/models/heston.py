@@ -10,8 +10,8 @@ import numpy as np
 
 from monitor.arrays import FloatArray
 from monitor.models.base import MODELS, Grid, Model, Parameter
-from monitor.numerics.complexes import complex_exp, complex_log1p
-from monitor.pricing.fourier import ComplexArray, total_variance_from_cf
+from monitor.numerics.complexes import ComplexArray, complex_exp, complex_log1p
+from monitor.pricing.fourier import total_variance_from_cf
 
 
 def heston_log_cf(

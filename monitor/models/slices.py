@@ -75,12 +75,25 @@ class SliceModel(Model):
         `iv` and `noise` have shape (m, l); `noise` is infinite where a place only fills a row.
         """
 
+    def refined(
+        self, starts: FloatArray, rows: Rows, iv: FloatArray, noise: FloatArray
+    ) -> FloatArray:
+        """Return better starts near the given ones, both of shape (s, m, p), where that is cheap.
+
+        Apart from `slice_starts`, so that no effort goes into starts that nobody wants.
+        """
+        return starts
+
     def starts(self, grid: Grid, iv: FloatArray, noise: FloatArray) -> FloatArray:
-        rows = rows_of(grid)
-        starts = self.slice_starts(
-            rows, iv[rows.index], np.where(rows.real, noise[rows.index], np.inf)
-        )
+        starts = self.slice_starts(*_in_rows(grid, iv, noise))
         return starts.reshape(len(starts), -1)
+
+    def refine(
+        self, starts: FloatArray, grid: Grid, iv: FloatArray, noise: FloatArray
+    ) -> FloatArray:
+        """Return `refined` starts, of shape (s, m * p) as from `starts`."""
+        slices = starts.reshape(len(starts), grid.m, len(self.parameters))
+        return self.refined(slices, *_in_rows(grid, iv, noise)).reshape(starts.shape)
 
     def total_variance(self, params: FloatArray, grid: Grid) -> tuple[FloatArray, FloatArray]:
         rows, p = rows_of(grid), len(self.parameters)
@@ -93,3 +106,9 @@ class SliceModel(Model):
         gradient = np.zeros((grid.n, grid.m, p))
         gradient[at, j] = dw_rows[rows.real]
         return w, gradient.reshape(grid.n, grid.m * p)
+
+
+def _in_rows(grid: Grid, iv: FloatArray, noise: FloatArray) -> tuple[Rows, FloatArray, FloatArray]:
+    """Return the rows of a grid with vols and noise in them; what fills a row has no weight."""
+    rows = rows_of(grid)
+    return rows, iv[rows.index], np.where(rows.real, noise[rows.index], np.inf)

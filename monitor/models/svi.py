@@ -19,10 +19,10 @@ RHO_MAX = 0.999
 # hundredth of the cost, and the numbers mean nothing.
 _VERTEX_REACH = 0.75  # from the middle of the range
 _WIDTH_MAX = 2.0
-# Starts of vertex and log width, in deviations sqrt(w) of the slice.
+# Starts of vertex and width, in deviations sqrt(w) of the slice.
 _STARTS = ((0.0, 1.0), (-0.7, 0.4), (0.7, 0.4))
 # The start is a start: it need not be exact.
-_START_TOLERANCES = Tolerances(cost=1e-6, step=1e-5, gradient=1e-7, max_evaluations=60)
+_START_TOLERANCES = Tolerances(cost=1e-5, step=1e-4, gradient=1e-6, max_evaluations=16)
 
 
 class Svi(SliceModel):
@@ -71,46 +71,65 @@ class Svi(SliceModel):
         return a + b * shape, gradient
 
     def slice_starts(self, rows: Rows, iv: FloatArray, noise: FloatArray) -> FloatArray:
-        """Return the ends of a search over vertex and width alone, from three places.
+        """Return the best smiles with the vertex at, below and above the forward."""
+        w, weight = _weighted(rows, iv, noise)
+        deviation = np.sqrt(_level(w, weight))
+        return np.stack(
+            [
+                _admissible(m * deviation, np.maximum(s * deviation, S_MIN), rows.k, w, weight)
+                for m, s in _STARTS
+            ]
+        )
+
+    def refined(
+        self, starts: FloatArray, rows: Rows, iv: FloatArray, noise: FloatArray
+    ) -> FloatArray:
+        """Return the ends of a search over vertex and width alone, from each start.
 
         At fixed m and s the variance is linear in the other three, which are solved for exactly
         (De Marco and Martini 2009, "Quasi-explicit calibration of Gatheral's SVI model"): the
-        search has two dimensions, no valley, and ends within a dozen steps.
+        search has two dimensions, no valley, and most often ends within ten steps.
         """
-        tau = rows.tau[:, None]
-        w = iv * iv * tau
-        # d iv = dw / (2 iv tau): residuals in vol over noise to first order.
-        weight = 1.0 / (2.0 * iv * tau * noise)
-        w_ref = np.sum(weight * w, axis=1) / np.sum(weight, axis=1)
-        deviation = np.sqrt(w_ref)
-        middle, width = _range(rows, w_ref)
-        n = len(_STARTS)
-        m = np.concatenate([start * deviation for start, _ in _STARTS])
-        s = np.concatenate([start * deviation for _, start in _STARTS])
-        rows_k, rows_w, rows_weight = (np.tile(a, (n, 1)) for a in (rows.k, w, weight))
-        reach, top = _VERTEX_REACH * width, np.maximum(_WIDTH_MAX * width, 2.0 * S_MIN)
-        bottom = np.full_like(width, np.log(S_MIN))
+        n, slices = starts.shape[:2]
+        w, weight = _weighted(rows, iv, noise)
+        middle, width = _range(rows, _level(w, weight))
+        k, w, weight = (np.tile(a, (n, 1)) for a in (rows.k, w, weight))
+        m, s = starts[:, :, 3].ravel(), starts[:, :, 4].ravel()
+        top = np.log(np.maximum(_WIDTH_MAX * width, 2.0 * S_MIN))
+        bottom = np.full(slices, np.log(S_MIN))
 
         def residuals(x: FloatArray, which: IntArray) -> tuple[FloatArray, FloatArray]:
-            r, J, _ = _projected(x, rows_k[which], rows_w[which], rows_weight[which])
-            return r, J
+            if len(which) == len(k):
+                return _projected(x, k, w, weight)[:2]
+            return _projected(x, k[which], w[which], weight[which])[:2]
 
         ends = solve_bounded(
             residuals,
-            np.stack([m, np.log(np.maximum(s, S_MIN))], axis=1),
-            np.tile(np.stack([middle - reach, bottom], axis=1), (n, 1)),
-            np.tile(np.stack([middle + reach, np.log(top)], axis=1), (n, 1)),
+            np.stack([m, np.log(s)], axis=1),
+            np.tile(np.stack([middle - _VERTEX_REACH * width, bottom], axis=1), (n, 1)),
+            np.tile(np.stack([middle + _VERTEX_REACH * width, top], axis=1), (n, 1)),
             _START_TOLERANCES,
         )
-        raw = _admissible(ends.x, rows_k, rows_w, rows_weight)
-        raw = raw.reshape(n, len(width), 5)
-        order = np.argsort(ends.cost.reshape(n, -1), axis=0, kind="stable")
-        return np.take_along_axis(raw, order[:, :, None], axis=0)
+        raw = _admissible(ends.x[:, 0], np.exp(ends.x[:, 1]), k, w, weight)
+        return raw.reshape(n, slices, 5)
 
     def age(self, params: FloatArray, tau_then: float, tau_now: float) -> FloatArray:
         """Return the same smile in vol, strike by strike: variance shrinks with the tenor."""
         ratio = tau_now / tau_then
-        return np.asarray(params) * np.array([ratio, ratio, 1.0, 1.0, 1.0])
+        aged: FloatArray = np.asarray(params) * np.array([ratio, ratio, 1.0, 1.0, 1.0])
+        return aged
+
+
+def _weighted(rows: Rows, iv: FloatArray, noise: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return total variance and its weight: one over its noise, by d iv = dw / (2 iv tau)."""
+    tau = rows.tau[:, None]
+    return iv * iv * tau, 1.0 / (2.0 * iv * tau * noise)
+
+
+def _level(w: FloatArray, weight: FloatArray) -> FloatArray:
+    """Return the mean total variance of each slice."""
+    level: FloatArray = np.sum(weight * w, axis=1) / np.sum(weight, axis=1)
+    return level
 
 
 def _range(rows: Rows, w_ref: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -153,10 +172,11 @@ def _projected(
     return both[:, 2], both[:, :2].transpose(0, 2, 1), np.stack([base, slope, level], axis=1)
 
 
-def _admissible(x: FloatArray, k: FloatArray, w: FloatArray, weight: FloatArray) -> FloatArray:
-    """Return raw parameters (B, 5) within SVI's bounds, with the best level at that shape."""
-    _, _, coefficients = _projected(x, k, w, weight)
-    m, s = x[:, 0], np.exp(x[:, 1])
+def _admissible(
+    m: FloatArray, s: FloatArray, k: FloatArray, w: FloatArray, weight: FloatArray
+) -> FloatArray:
+    """Return the best raw parameters (B, 5) within SVI's bounds at given vertex and width."""
+    _, _, coefficients = _projected(np.stack([m, np.log(s)], axis=1), k, w, weight)
     slope, curve = coefficients[:, 1], coefficients[:, 2]
     # A concave smile has no SVI; a nearly flat one is the nearest.
     b = np.maximum(curve, 1e-3 * np.abs(slope)) / s

@@ -104,14 +104,14 @@ class _State:
 
     def keep(self, mask: BoolArray) -> None:
         """Drop the problems where `mask` is false."""
-        if not np.all(mask):
+        if not mask.all():
             for name, value in vars(self).items():
                 setattr(self, name, value[mask])
 
     def move(self, taken: BoolArray, new: dict[str, FloatArray]) -> None:
         """Put the new values in place where a step was taken."""
         for name, value in new.items():
-            if np.all(taken):
+            if taken.all():
                 setattr(self, name, value)
             else:
                 old = getattr(self, name)
@@ -204,7 +204,7 @@ def _iterate(
 
     step = _bounded_step(s, s.g, lo - s.x, hi - s.x, scale, blocked)
     predicted = -_dot(s.g + 0.5 * (s.H @ step[:, :, None])[:, :, 0], step)
-    if np.any(s.bent):
+    if s.bent.any():
         step = _accelerated(s, step, residuals, lo, hi, scale, blocked, out)
     trial = np.clip(s.x + step, lo, hi)
     r, J = residuals(trial, s.which)
@@ -233,7 +233,7 @@ def _iterate(
     spent = out.evaluations[s.which] >= tol.max_evaluations
     stuck = walled | (s.damping > _DAMPING_MAX)
     leaving = done | spent | stuck
-    if np.any(leaving):
+    if leaving.any():
         at = s.which[leaving]
         out.x[at], out.cost[at] = s.x[leaving], s.cost[leaving]
         out.gradient[at] = cosine[leaving]
@@ -284,13 +284,13 @@ def _bounded_step(
     for _ in range(p):
         rhs = g / scale
         B = A
-        if np.any(fixed):
+        if fixed.any():
             rhs = np.where(fixed, 0.0, rhs + (A @ (step * scale)[:, :, None])[:, :, 0])
             B = np.where(fixed[:, :, None] | fixed[:, None, :], eye, A)
         y = np.linalg.solve(B, -rhs[:, :, None])[:, :, 0]
         end = np.where(fixed, step, y / scale)
         beyond = ~fixed & ((end < low) | (end > high))
-        if not np.any(beyond):
+        if not beyond.any():
             return end
         step = np.where(beyond, np.clip(end, low, high), np.where(fixed, step, 0.0))
         fixed = fixed | beyond
@@ -299,7 +299,8 @@ def _bounded_step(
 
 def _dot(a: FloatArray, b: FloatArray, scale: FloatArray | float = 1.0) -> FloatArray:
     """Return the inner product of each row of `a` and `b`, each first multiplied by `scale`."""
-    return np.sum(a * scale * b * scale, axis=1)
+    product: FloatArray = (a * scale * b * scale).sum(axis=1)
+    return product
 
 
 def _normal_equations(
@@ -309,7 +310,7 @@ def _normal_equations(
     JT = J.transpose(0, 2, 1)
     H = JT @ J
     g = (JT @ r[:, :, None])[:, :, 0]
-    cost = 0.5 * np.sum(r * r, axis=1)
+    cost = 0.5 * (r * r).sum(axis=1)
     finite = np.isfinite(cost) & np.isfinite(H).all(axis=(1, 2))
     norms = np.sqrt(np.maximum(np.diagonal(H, axis1=1, axis2=2), 0.0))
     return H, g, np.where(finite, cost, np.inf), norms

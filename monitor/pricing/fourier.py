@@ -134,7 +134,8 @@ def contour_of(grid: SurfaceGrid) -> Contour:
     """Return the grid's contour, made at the first call and kept in its cache."""
     if "contour" not in grid.cache:
         grid.cache["contour"] = Contour(grid)
-    return grid.cache["contour"]
+    contour: Contour = grid.cache["contour"]
+    return contour
 
 
 def total_variance_from_cf(

@@ -210,13 +210,16 @@ def _table(steps: tuple[int, int]) -> FloatArray:
         u, s = np.broadcast_to(u, x.shape).ravel(), np.broadcast_to(s, x.shape).ravel()
         x, c = x.ravel(), c.ravel()
         if steps == _COARSE:
-            return _searched(x, c) / s
-        v = s * _interpolated(
-            np.minimum(u, 0.999999 * _U_MAX), np.minimum(s, 0.999999 * _S_MAX), _COARSE
-        )
-        for _ in range(2):
-            v += _step(x, v, c)
-    return v / s
+            v = _searched(x, c)
+        else:
+            inside = 1.0 - 1e-6
+            v = s * _interpolated(
+                np.minimum(u, inside * _U_MAX), np.minimum(s, inside * _S_MAX), _COARSE
+            )
+            for _ in range(2):
+                v += _step(x, v, c)
+        table: FloatArray = v / s
+    return table
 
 
 def _searched(x: FloatArray, c: FloatArray) -> FloatArray:

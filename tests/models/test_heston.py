@@ -105,13 +105,21 @@ def test_premiums_agree_with_alan_lewis(file, tolerance, row):
         assert premium == pytest.approx(line[name], rel=tolerance, abs=1e-13)
 
 
-@pytest.mark.parametrize("corner", ["recorded", "violent", "leaning", "rising", "cold"])
-@pytest.mark.parametrize("tenor", ["day", "year"])
+@pytest.mark.parametrize(
+    ("corner", "tenor"),
+    [
+        ("recorded", "day"),
+        ("cold", "day"),
+        ("violent", "year"),
+        ("leaning", "year"),
+        ("rising", "year"),
+    ],
+)
 def test_premiums_agree_with_quadrature_in_thirty_digits(corner, tenor):
     params, tau = CORNERS[corner], TENORS[tenor]
     deviation = float(np.sqrt(expected_variance(params, tau)))
-    k = deviation * np.array([-2.5, 0.0, 1.5])
-    call = premiums(params, k, tau, np.ones(3))
+    k = deviation * np.array([-2.5, 0.5])
+    call = premiums(params, k, tau, np.ones(2))
     with mpmath.workdps(20):
         cf = heston_bates_cf(params, tau)
         exact = np.array([float(call_by_quadrature(cf, a, deviation)) for a in k])
