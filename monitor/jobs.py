@@ -1,4 +1,4 @@
-"""The jobs that a flow or a command starts: a night, a backfill. Plain functions, no engine.
+"""The jobs that a flow or a command starts: a night, what it tells. Plain functions, no engine.
 
 Imports pipeline and below. A night asks each venue for each underlying and always ends in a run:
 a venue that gives no chain leaves an empty one behind, with the reason, which is judged
@@ -9,20 +9,18 @@ failed and left yesterday's green on the board.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 
-from monitor.archive import SnapshotRef, list_snapshots, read_refs, select, write_snapshot
-from monitor.archive.index import Every
+from monitor.archive import write_snapshot
 from monitor.assessment import Assessment, Rules, Stream
 from monitor.channels import DeliveryReport
 from monitor.config import Config
-from monitor.conventions import from_ms, to_ms
-from monitor.errors import UsageError, VenueError
+from monitor.conventions import to_ms
+from monitor.errors import VenueError
 from monitor.market.snapshot import MarketContext, Snapshot
 from monitor.models import MODELS
 from monitor.outcome import Rejection
@@ -236,85 +234,3 @@ def tell(config: Config) -> DeliveryReport:
 def routes_of(config: Config) -> dict[str, tuple[str, ...]]:
     """Return the receivers of each severity."""
     return {s.value: config.alerts.routes.of(s) for s in Severity}
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a backfill stands, after each snapshot.
-
-    Attributes
-    ----------
-    done, total : int
-    ref : SnapshotRef
-        The one just finished.
-    is_new, usable : bool
-        False for `is_new`: it was stored by an earlier backfill.
-    """
-
-    done: int
-    total: int
-    ref: SnapshotRef
-    is_new: bool
-    usable: bool
-
-
-def backfill(
-    config: Config,
-    rules: Rules,
-    paths: Sequence[Path],
-    *,
-    every: Every = "day",
-    since: datetime | None = None,
-    until: datetime | None = None,
-    underlyings: Sequence[str] = (),
-) -> Iterator[Progress]:
-    """Judge recorded snapshots in time order, knowing at each only what was known then.
-
-    Each is stored before the next is begun; one that is stored already is passed over, so that a
-    backfill that was stopped goes on where it stood.
-
-    Parameters
-    ----------
-    every : {"day", "snapshot"}
-        The last snapshot of each UTC day, or all. The cadence is part of the history's key.
-    since, until : datetime, optional
-        ``since <= as_of < until``.
-
-    Yields
-    ------
-    Progress
-
-    Raises
-    ------
-    ArchiveError, StoreError
-        What was finished is kept.
-    UsageError
-        If nothing in the archive is meant.
-    """
-    refs = list_snapshots(paths)
-    wanted = [u.upper() for u in underlyings]
-    chosen = select(refs, underlying=wanted or None, since=since, until=until, every=every)
-    if not chosen:
-        held = sorted({ref.underlying for ref in refs})
-        span = f"{from_ms(refs[0].as_of_ms):%Y-%m-%d} to {from_ms(refs[-1].as_of_ms):%Y-%m-%d}"
-        raise UsageError(f"no snapshot is meant: the archive holds {', '.join(held)} from {span}")
-    with open_database(config) as store:
-        for done, (ref, snapshot) in enumerate(_paired(chosen), start=1):
-            found = run_pass(
-                store,
-                snapshot,
-                rules,
-                stream=Stream(snapshot.venue, snapshot.underlying, every),
-                slot=slot_of(snapshot.as_of, every),
-                wall=now(),
-                tell=False,
-            )
-            usable = found is None or is_usable(found)
-            yield Progress(done, len(chosen), ref, found is not None, usable)
-
-
-def _paired(refs: Sequence[SnapshotRef]) -> Iterator[tuple[SnapshotRef, Snapshot]]:
-    """Return each snapshot with its reference; one that lies in two files is given once."""
-    by_place = {(r.as_of_ms, r.venue, r.underlying): r for r in refs}
-    for snapshot in read_refs(refs):
-        yield by_place[snapshot.as_of_ms, snapshot.venue, snapshot.underlying], snapshot

@@ -1,6 +1,6 @@
 """The pass in the world: fetch, archive, remember, judge, store, tell.
 
-Everything here touches something outside; what it does with it is `assess`, which touches nothing.
+Everything here touches something outside; what it does with it is the pure pass of `assess`.
 The order is the promise: the raw snapshot is archived before anything is computed, results and
 messages are one transaction, and delivery reads what that transaction left.
 """
@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from monitor.archive import write_snapshot
-from monitor.assess import assess, run_of
+from monitor.assess import Night, judge_night, measure_snapshot, run_of
 from monitor.assessment import Assessment, Past, Rules, Stream
 from monitor.channels import DeliveryReport, deliver_pending
 from monitor.diagnostics.drift import HISTORY_METRICS
@@ -76,6 +76,7 @@ def run_pass(
     slot: str,
     wall: datetime,
     tell: bool,
+    night: Night | None = None,
 ) -> Assessment | None:
     """Judge one snapshot and store what was found.
 
@@ -90,6 +91,8 @@ def run_pass(
         The desk's time.
     tell : bool
         Whether the desk is to be told: False for a backfill.
+    night : Night, optional
+        The snapshot measured elsewhere, by the same rules.
 
     Returns
     -------
@@ -104,9 +107,16 @@ def run_pass(
     past = past_of(store, stream, slot)
     if has_run(store, run_of(snapshot, past, rules, stream=stream, slot=slot).id):
         return None
-    assessment = assess(snapshot, past, rules, stream=stream, slot=slot)
+    night = night or measure_snapshot(snapshot, rules)
+    assessment = judge_night(night, past, rules, stream=stream, slot=slot)
     write_assessment(store, assessment, wall=wall, tell=tell)
     return assessment
+
+
+def is_stored(store: Store, snapshot: Snapshot, rules: Rules, *, stream: Stream, slot: str) -> bool:
+    """Return whether `run_pass` would find that very run stored, and do nothing."""
+    past = past_of(store, stream, slot)
+    return has_run(store, run_of(snapshot, past, rules, stream=stream, slot=slot).id)
 
 
 def deliver(store: Store, routes: Mapping[str, Sequence[str]], *, now: datetime) -> DeliveryReport:

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from monitor import jobs
 from monitor.archive import write_snapshot
+from monitor.backfill import Progress, backfill
 from monitor.config import Config, load_config
 from monitor.conventions import to_ms
 from monitor.errors import UsageError
-from monitor.jobs import Progress, Target
+from monitor.jobs import Target
 from monitor.sandbox import Sandbox, VirtualClock
 from monitor.sandbox.generate import DEFAULT_START, GeneratedMarket, open_world
 from monitor.store import Store, open_store
@@ -125,7 +125,7 @@ class Rehearsal:
 
     def learn(self) -> Iterator[Progress]:
         """Judge the quiet nights, as a backfill does."""
-        yield from jobs.backfill(self.config, self.config.rules(), [self.config.archive])
+        yield from backfill(self.config, self.config.rules(), [self.config.archive])
         self._standing = self._standing_now()
         self._early_reds = sum(severity == "red" for severity, _, _ in self._standing.values())
 

@@ -13,6 +13,8 @@ coin refuse the file. Expired options are what the venue said: cleaning rejects 
 from monitor.archive.index import SnapshotRef as SnapshotRef
 from monitor.archive.index import list_snapshots as list_snapshots
 from monitor.archive.index import select as select
+from monitor.archive.places import find_snapshot as find_snapshot
+from monitor.archive.places import note_places as note_places
 from monitor.archive.reader import read_archive as read_archive
 from monitor.archive.reader import read_refs as read_refs
 from monitor.archive.reader import read_snapshot as read_snapshot

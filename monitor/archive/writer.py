@@ -20,6 +20,7 @@ from monitor.archive.layout import (
     context_path,
     schema,
 )
+from monitor.conventions import from_ms
 from monitor.errors import ArchiveError
 from monitor.market.snapshot import Snapshot
 
@@ -27,17 +28,18 @@ _DIGEST_LENGTH = 12
 
 
 def snapshot_path(root: Path, snapshot: Snapshot) -> Path:
-    """Return where a snapshot lies under `root`.
+    """Return where a snapshot lies under `root`; see `path_of`."""
+    return path_of(root, snapshot.venue, snapshot.underlying, snapshot.as_of_ms, snapshot.digest)
+
+
+def path_of(root: Path, venue: str, underlying: str, as_of_ms: int, digest: str) -> Path:
+    """Return where a snapshot of that digest lies under `root`.
 
     ``<root>/<venue>/<underlying>/<YYYY-MM-DD>/<HHMMSS>-<digest12>.parquet``, by the venue's time.
     """
-    return (
-        Path(root)
-        / snapshot.venue
-        / snapshot.underlying
-        / f"{snapshot.as_of:%Y-%m-%d}"
-        / f"{snapshot.as_of:%H%M%S}-{snapshot.digest[:_DIGEST_LENGTH]}.parquet"
-    )
+    at = from_ms(as_of_ms)
+    folder = Path(root) / venue / underlying / f"{at:%Y-%m-%d}"
+    return folder / f"{at:%H%M%S}-{digest[:_DIGEST_LENGTH]}.parquet"
 
 
 def write_snapshot(root: Path, snapshot: Snapshot) -> Path:

@@ -28,7 +28,8 @@ from monitor.errors import MonitorError, UsageError
 from monitor.report.form import Format
 
 if TYPE_CHECKING:
-    from monitor.jobs import PassResult, Progress, Target
+    from monitor.backfill import Progress
+    from monitor.jobs import PassResult, Target
 
 BOARD = "as_of venue underlying model status reason".split()
 
@@ -122,17 +123,34 @@ def backfill(
     ] = None,
     underlying: UnderlyingOption = None,
     model: ModelOption = None,
+    workers: Annotated[
+        int,
+        typer.Option("--workers", metavar="N", help="Processes that measure; one by default."),
+    ] = 1,
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="local|dask", help="Where they run.")
+    ] = "local",
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="tcp://HOST:PORT",
+            help="The Dask scheduler; without it, a cluster of this machine.",
+        ),
+    ] = None,
 ) -> None:
     """The same pass over recorded snapshots, in time order, knowing only what was known then.
 
-    What is stored is not done again: stop it and run it again, it goes on where it stood.
+    What is stored is not done again: stop it and run it again, it goes on where it stood. Results
+    depend neither on the engine nor on the number of workers.
     """
     from monitor import jobs
+    from monitor.backfill import backfill as recorded_passes
 
     if every not in ("day", "snapshot"):
         raise UsageError(f"--every takes day or snapshot, was {every!r}")
     config = desk_of(context).config
-    steps = jobs.backfill(
+    steps = recorded_passes(
         config,
         jobs.rules_for(config, model or ()),
         [*archive, *(more or ())],
@@ -140,6 +158,9 @@ def backfill(
         since=lower_bound(since),
         until=upper_edge(until),
         underlyings=underlying or (),
+        workers=workers,
+        engine=engine,
+        address=cluster,
     )
     done = new = blind = total = 0
     try:

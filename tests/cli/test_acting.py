@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from monitor import jobs
+from monitor import backfill as recorded_passes
 from monitor.sandbox import Sandbox, VirtualClock
 from tests.cli.conftest import Answer, run
 from tests.conftest import evening_ms
@@ -32,7 +32,7 @@ def test_a_backfill_goes_on_where_it_was_stopped(
     empty: Any, recorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MISSPEC_MODELS", "black")
-    judged, calls = jobs.run_pass, []
+    judged, calls = recorded_passes.run_pass, []
 
     def interrupted(*args: Any, **kwargs: Any) -> Any:
         calls.append(1)
@@ -40,12 +40,12 @@ def test_a_backfill_goes_on_where_it_was_stopped(
             raise KeyboardInterrupt
         return judged(*args, **kwargs)
 
-    monkeypatch.setattr(jobs, "run_pass", interrupted)
+    monkeypatch.setattr(recorded_passes, "run_pass", interrupted)
     stopped = empty("backfill", "--archive", str(recorded))
     assert stopped.code == 1
     assert stopped.out == ""
     assert "stopped after 2 of 4 snapshots; they are kept" in stopped.err
-    monkeypatch.setattr(jobs, "run_pass", judged)
+    monkeypatch.setattr(recorded_passes, "run_pass", judged)
     assert empty("backfill", "--archive", str(recorded)).out.startswith(
         "4 snapshots: 2 stored before, 2 new"
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from monitor import backfill as recorded_passes
 from monitor import jobs
 from monitor.config import Config, load_config
 from monitor.conventions import from_ms
@@ -23,8 +24,8 @@ def config(tmp_path: Path) -> Config:
     return load_config(path)
 
 
-def backfill(config: Config, *paths: Path, **options: Any) -> list[jobs.Progress]:
-    return list(jobs.backfill(config, config.rules(), list(paths), **options))
+def backfill(config: Config, *paths: Path, **options: Any) -> list[recorded_passes.Progress]:
+    return list(recorded_passes.backfill(config, config.rules(), list(paths), **options))
 
 
 def runs(config: Config) -> list[str]:
@@ -50,7 +51,7 @@ def test_what_is_stored_is_passed_over(config: Config, recorded: Path) -> None:
 def test_a_backfill_that_was_stopped_ends_as_one_that_was_not(
     config: Config, recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judged = jobs.run_pass
+    judged = recorded_passes.run_pass
     calls = []
 
     def interrupted(*args: Any, **kwargs: Any) -> Any:
@@ -59,7 +60,7 @@ def test_a_backfill_that_was_stopped_ends_as_one_that_was_not(
             raise KeyboardInterrupt
         return judged(*args, **kwargs)
 
-    monkeypatch.setattr(jobs, "run_pass", interrupted)
+    monkeypatch.setattr(recorded_passes, "run_pass", interrupted)
     with pytest.raises(KeyboardInterrupt):
         backfill(config, recorded)
     assert len(runs(config)) == 2

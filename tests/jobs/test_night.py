@@ -15,6 +15,7 @@ import pytest
 
 from monitor import jobs
 from monitor.archive import list_snapshots
+from monitor.backfill import backfill
 from monitor.config import Config, load_config
 from monitor.conventions import from_ms
 from monitor.jobs import PassResult, Target
@@ -154,12 +155,12 @@ def test_over_the_wire_and_from_the_archive_the_numbers_are_the_same_bits(
     (tmp_path / "file").mkdir()
     market = ArchiveMarket(recorded)
     with desk(tmp_path / "file", market, evening_ms(3)) as config:
-        for _ in jobs.backfill(config, config.rules(), [recorded]):
+        for _ in backfill(config, config.rules(), [recorded]):
             pass
         by_file = {m: numbers(config, m) for m in ("rmse_iv", "bias_z", "refreshed_rmse_iv")}
         board_by_file = board(config)
     with desk(tmp_path / "wire", market, evening_ms(3)) as config:
-        for _ in jobs.backfill(config, config.rules(), [recorded], until=from_ms(evening_ms(3))):
+        for _ in backfill(config, config.rules(), [recorded], until=from_ms(evening_ms(3))):
             pass
         assert night(config).usable
         by_wire = {m: numbers(config, m) for m in by_file}

@@ -1,0 +1,123 @@
+"""Workers on this machine: each an executor of its own with one process.
+
+One that is killed takes down nothing but the unit it is at, which is given to a fresh one.
+*Refused:* one pool for all, which breaks as a whole when one process dies.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+
+from monitor.assess import Night, measure_snapshot
+from monitor.assessment import Rules, code_digest
+from monitor.market.snapshot import Snapshot
+from monitor.scaleout.units import AHEAD, ATTEMPTS, Team, lost
+
+_ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Processes(Team):
+    """So many processes."""
+
+    def __init__(self, workers: int) -> None:
+        self.room = workers * AHEAD
+        self._benches = [_Bench() for _ in range(workers)]
+
+    def submit(self, snapshot: Snapshot, rules: Rules) -> Callable[[], Night]:
+        """Begin a unit on the worker with the least before it."""
+        future = self._begin(snapshot, rules)
+
+        def night() -> Night:
+            here = future
+            for _ in range(ATTEMPTS - 1):
+                try:
+                    return here.result()
+                except BrokenProcessPool:
+                    here = self._begin(snapshot, rules)
+            try:
+                return here.result()
+            except BrokenProcessPool as error:
+                raise lost(snapshot) from error
+
+        return night
+
+    def close(self) -> None:
+        """Wait for the units begun, drop those that are not, and end the processes."""
+        for bench in self._benches:
+            bench.close()
+
+    def _begin(self, snapshot: Snapshot, rules: Rules) -> Future[Night]:
+        return min(self._benches, key=lambda b: b.n_waiting()).submit(snapshot, rules)
+
+
+class _Bench:
+    """One worker's place: its executor, made anew when its process dies."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Future[Night]] = []
+        self._open()
+
+    def _open(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._executor = ProcessPoolExecutor(1, context, initializer=_settle)
+        with _one_thread():
+            self._executor.submit(code_digest)  # starts the process, which imports while we read
+
+    def n_waiting(self) -> int:
+        """Return how many units are before the next one."""
+        self._waiting = [f for f in self._waiting if not f.done()]
+        return len(self._waiting)
+
+    def submit(self, snapshot: Snapshot, rules: Rules) -> Future[Night]:
+        """Begin a unit."""
+        try:
+            future = self._executor.submit(measure_snapshot, snapshot, rules)
+        except BrokenProcessPool:
+            self._executor.shutdown(wait=False)
+            self._open()
+            future = self._executor.submit(measure_snapshot, snapshot, rules)
+        self._waiting.append(future)
+        return future
+
+    def close(self) -> None:
+        """End the process once it is done with what it is at."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Give processes started within one thread of linear algebra: the workers are the threads.
+
+    Libraries read it while they load, so it must stand in the environment they start with.
+    """
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _settle() -> None:
+    """Make this process a worker: Ctrl-C is its parent's affair, and it does not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def leave_with_parent() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=leave_with_parent, daemon=True).start()
