@@ -8,7 +8,7 @@ faults of content change the market behind it, so that the answer itself is well
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from zlib import crc32
 
@@ -139,9 +139,14 @@ def rows_kept(chain: Snapshot, keep: BoolArray) -> Snapshot:
 
 def chosen(chain: Snapshot, share: float) -> BoolArray:
     """Return which options a fault concerns: by their names, so the same at every request."""
-    draw = np.array([crc32(name.encode()) for name in chain.instrument], dtype=np.float64)
+    return chosen_names(chain.instrument, share)
+
+
+def chosen_names(names: Sequence[str], share: float) -> BoolArray:
+    """Return a share of names, the same ones whenever they are asked together."""
+    draw = np.array([crc32(name.encode()) for name in names], dtype=np.float64)
     rank = np.argsort(np.argsort(draw))
-    return np.asarray(rank < round(share * len(chain)))
+    return np.asarray(rank < round(share * len(names)))
 
 
 def crossed(chain: Snapshot, share: float) -> Snapshot:

@@ -11,9 +11,8 @@ from functools import lru_cache
 import numpy as np
 
 from monitor.arrays import FloatArray, IntArray
-from monitor.conventions import MS_PER_DAY, MS_PER_YEAR, from_ms, to_ms
+from monitor.conventions import MS_PER_DAY, MS_PER_YEAR, to_ms
 from monitor.errors import DomainError
-from monitor.market.instrument import Instrument, expiry_code
 from monitor.market.snapshot import (
     CANDLE_COLUMNS,
     MarketContext,
@@ -21,24 +20,21 @@ from monitor.market.snapshot import (
     TimeSeries,
     no_series,
 )
-from monitor.sandbox.calendar import Expiry, expiries
+from monitor.sandbox.calendar import Expiry
 from monitor.sandbox.ladder import strikes
 from monitor.sandbox.market import futures_of
 from monitor.sandbox.path import Path, generator
-from monitor.sandbox.quoting import HABITS, interest, quote
-from monitor.sandbox.truth import (
-    DVOL_TAU,
-    heston_params,
-    mean_variance,
-    strip_variance,
-    true_variance,
-)
-from monitor.sandbox.worlds.base import WORLDS, Regime, World
+from monitor.sandbox.scene import Scene, chain_of, listed_at
+from monitor.sandbox.truth import DVOL_TAU, TrueSmile, added_strip, mean_variance, smile_of
+from monitor.sandbox.wander import Wandering
+from monitor.sandbox.worlds import WORLDS, Regime, World
 
 HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 DEFAULT_START = datetime(2026, 1, 5, tzinfo=UTC)
 DEFAULT_BREAK_NIGHT = 64
 _CHAINS_KEPT = 16
+# A feed that froze did so just after the evening's chain was read, at half past ten.
+_FROZE_MS = 5_400_000
 # A ladder remembers the forward's range for so long; older strikes have been let go.
 _LADDER_MEMORY_MS = 10 * MS_PER_DAY
 
@@ -73,6 +69,10 @@ class GeneratedMarket:
             name: Path(seed, name, self.start_ms, truth.spot, truth.v0)
             for name, truth in world.truths.items()
         }
+        self._wandering = {
+            name: Wandering(seed, name, self.start_ms, truth)
+            for name, truth in world.truths.items()
+        }
         self._chains: OrderedDict[tuple[str, int], Snapshot] = OrderedDict()
         self._lock = threading.Lock()
         self._strip = lru_cache(maxsize=4096)(self._strip_of_day)
@@ -89,10 +89,20 @@ class GeneratedMarket:
         """Return what differs from the truth at the moment."""
         return self.world.regime((now_ms - self.break_ms) / MS_PER_DAY)
 
+    def smile(self, underlying: str, now_ms: int) -> TrueSmile:
+        """Return what truly prices options at the moment."""
+        wandering = self._wandering[underlying]
+        return smile_of(
+            self.world.truths[underlying],
+            self._paths[underlying].variance(now_ms),
+            wandering.structure(now_ms),
+            wandering.residual(now_ms),
+            self.regime(now_ms),
+        )
+
     def params(self, underlying: str, now_ms: int) -> FloatArray:
         """Return the true ``v0, kappa, theta_v, xi, rho`` at the moment."""
-        v0 = self._paths[underlying].variance(now_ms)
-        return heston_params(self.world.truths[underlying], v0, self.regime(now_ms))
+        return self.smile(underlying, now_ms).params
 
     def chain(self, underlying: str, now_ms: int) -> Snapshot | None:
         """Return the chain of the last whole second; None for an underlying that is not there."""
@@ -111,11 +121,12 @@ class GeneratedMarket:
                 self._chains.popitem(last=False)
         return chain
 
-    def snapshot(self, underlying: str, now_ms: int) -> Snapshot:
+    def snapshot(self, underlying: str, now_ms: int, *, brief: bool = False) -> Snapshot:
         """Return what a fetch through the sandbox at `now_ms` would give, without a network.
 
         The same snapshot to the bit, context included: a history can be written to an archive in
-        seconds and continued over the wire.
+        seconds and continued over the wire. A brief one leaves out candles and funding, and of the
+        volatility index all but the last hour: half the cost, and no verdict depends on them.
 
         Raises
         ------
@@ -127,27 +138,31 @@ class GeneratedMarket:
             raise DomainError(
                 f"world {self.world.name} has {', '.join(self.underlyings)}, not {underlying}"
             )
-        # As the venue client asks: 60 days of hours, one day of minutes, 30 days of the rest.
         marks = sorted(futures_of(chain).items(), key=lambda item: _expiry_of(chain, item[0]))
-        month_ms = now_ms - 30 * MS_PER_DAY
-        index = self.index_price(underlying, now_ms)
         context = MarketContext(
-            index_price=index,
+            index_price=self.index_price(underlying, now_ms),
             perpetual_mark=self.perpetual_mark(underlying, now_ms),
             future_names=tuple(name for name, _ in marks),
             future_expiry_ms=np.array([_expiry_of(chain, name) for name, _ in marks], np.int64),
             future_mark=np.array([mark for _, mark in marks]),
-            candles_1h=self.candles(
-                underlying, _floor(now_ms, HOUR_MS) - 60 * MS_PER_DAY, now_ms, HOUR_MS, now_ms
-            ),
-            candles_1m=self.candles(
-                underlying, _floor(now_ms, MINUTE_MS) - MS_PER_DAY, now_ms, MINUTE_MS, now_ms
-            ),
-            funding=self.funding(underlying, month_ms, now_ms, now_ms),
-            dvol=self.dvol(underlying, month_ms, now_ms, HOUR_MS, now_ms),
             simulated=True,
         )
+        context = replace(context, **self._series(underlying, now_ms, brief))
         return replace(chain, n_listed=len(chain), venue_now_ms=now_ms, context=context)
+
+    def _series(self, underlying: str, now_ms: int, brief: bool) -> dict[str, TimeSeries]:
+        hour, minute = _floor(now_ms, HOUR_MS), _floor(now_ms, MINUTE_MS)
+        month = now_ms - 30 * MS_PER_DAY
+        if brief:
+            return {"dvol": self.dvol(underlying, hour, now_ms, HOUR_MS, now_ms)}
+        # As the venue client asks: 60 days of hours, one day of minutes, 30 days of the rest.
+        hours, minutes = hour - 60 * MS_PER_DAY, minute - MS_PER_DAY
+        return {
+            "candles_1h": self.candles(underlying, hours, now_ms, HOUR_MS, now_ms),
+            "candles_1m": self.candles(underlying, minutes, now_ms, MINUTE_MS, now_ms),
+            "funding": self.funding(underlying, month, now_ms, now_ms),
+            "dvol": self.dvol(underlying, month, now_ms, HOUR_MS, now_ms),
+        }
 
     def index_price(self, underlying: str, now_ms: int) -> float | None:
         if underlying not in self._paths:
@@ -203,15 +218,11 @@ class GeneratedMarket:
         self, underlying: str, start_ms: int, end_ms: int, step_ms: int, now_ms: int
     ) -> TimeSeries:
         times = _grid(start_ms, min(end_ms, now_ms), step_ms)
-        truth = self.world.truths[underlying]
         variance = np.empty(len(times))
-        for i, (t, v0) in enumerate(
-            zip(times, self._paths[underlying].variances(times), strict=True)
-        ):
-            regime = self.regime(int(t))
-            params = heston_params(truth, float(v0), regime)
-            variance[i] = mean_variance(params, DVOL_TAU, regime.jumps)
-            if regime.put_wing:
+        for i, t in enumerate(times):
+            smile = self.smile(underlying, int(t))
+            variance[i] = mean_variance(smile, DVOL_TAU)
+            if not smile.is_plain:
                 variance[i] += self._strip(underlying, _floor(int(t), MS_PER_DAY))
         # The venue prints percent with two decimals.
         return TimeSeries(
@@ -219,51 +230,33 @@ class GeneratedMarket:
         )
 
     def _generate(self, underlying: str, as_of_ms: int) -> Snapshot:
-        path, regime = self._paths[underlying], self.regime(as_of_ms)
-        listed = expiries(as_of_ms)
-        tau = np.array([(e.expiry_ms - as_of_ms) / MS_PER_YEAR for e in listed])
-        index = float(np.exp(self._log_price(underlying, as_of_ms)))
-        forward = np.round(index * np.exp(path.basis(as_of_ms) * tau), 2)
-        ladders = [
-            self._ladder(underlying, e, as_of_ms, f / index)
-            for e, f in zip(listed, forward, strict=True)
-        ]
-        counts = [len(ladder) for ladder in ladders]
-        which = np.repeat(np.arange(len(listed), dtype=np.int64), counts)
-        strike = np.concatenate(ladders)
-        k = np.log(strike / forward[which])
-        params = self.params(underlying, as_of_ms)
-        w = true_variance(params, regime, tau, which, k)
-        # Every strike has a put and a call.
-        both = np.repeat(np.arange(len(strike)), 2)
-        is_call = np.tile([False, True], len(strike))
+        if self.regime(as_of_ms).frozen:
+            last = self._generate(underlying, self.break_ms - _FROZE_MS)
+            return replace(last, as_of_ms=as_of_ms)
         rng = generator(self.seed, underlying, "quotes", as_of_ms)
-        quoted = quote(k[both], w[both], tau[which[both]], is_call, HABITS[underlying], rng)
-        expiry_ms = np.array([e.expiry_ms for e in listed])
-        names = tuple(
-            Instrument(underlying, int(expiry_ms[which[i]]), float(strike[i]), bool(call)).name
-            for i, call in zip(both, is_call, strict=True)
-        )
-        open_interest, volume = interest(names, as_of_ms // MS_PER_DAY)
-        sources = [_priced_off(underlying, e, listed) for e in listed]
-        return Snapshot(
-            venue="deribit",
-            underlying=underlying,
-            as_of_ms=as_of_ms,
-            price_unit="coin",
-            instrument=names,
-            underlying_index=tuple(sources[j] for j in which[both]),
-            expiry_ms=expiry_ms[which[both]],
-            is_call=is_call,
-            strike=strike[both],
-            forward=forward[which[both]],
-            bid=quoted.bid,
-            ask=quoted.ask,
-            mark=quoted.mark,
-            mark_iv=quoted.mark_iv,
-            open_interest=open_interest,
-            volume=volume,
-            index_price=round(index, 2),
+        return chain_of(self.scene(underlying, as_of_ms), rng)
+
+    def scene(self, underlying: str, now_ms: int) -> Scene:
+        """Return all that the chain of a moment is made from."""
+        path, wandering = self._paths[underlying], self._wandering[underlying]
+        smile = self.smile(underlying, now_ms)
+        listed = listed_at(now_ms, smile.regime, self.break_ms)
+        tau = np.array([(e.expiry_ms - now_ms) / MS_PER_YEAR for e in listed])
+        index = float(np.exp(self._log_price(underlying, now_ms)))
+        forward = np.round(index * np.exp(path.basis(now_ms) * tau), 2)
+        return Scene(
+            underlying,
+            now_ms,
+            index,
+            listed,
+            forward,
+            tuple(
+                self._ladder(underlying, e, now_ms, f / index)
+                for e, f in zip(listed, forward, strict=True)
+            ),
+            smile,
+            lambda expiry_ms, x: wandering.mids(expiry_ms, now_ms, x),
+            self.break_ms,
         )
 
     def _ladder(
@@ -302,16 +295,8 @@ class GeneratedMarket:
         return np.asarray(total[np.searchsorted(when, time_ms, side="right")] - drift * years)
 
     def _strip_of_day(self, underlying: str, day_ms: int) -> float:
-        """Return what a lifted wing adds to the 30-day variance, at midnight of a day."""
-        regime = self.regime(day_ms + MS_PER_DAY - 1)
-        params = self.params(underlying, day_ms)
-        tau = np.array([DVOL_TAU])
-        spread = np.sqrt(mean_variance(params, DVOL_TAU, None) * DVOL_TAU)
-        k = np.linspace(-7.0, 6.0, 261) * spread
-        index = np.zeros(len(k), np.int64)
-        lifted = true_variance(params, regime, tau, index, k)
-        plain = true_variance(params, replace(regime, put_wing=0.0), tau, index, k)
-        return (strip_variance(k, lifted) - strip_variance(k, plain)) / DVOL_TAU
+        """Return what is added to the plain 30-day variance, at midnight of a day."""
+        return added_strip(self.smile(underlying, day_ms))
 
     def _daily_draws(self, underlying: str, stream: str, time_ms: IntArray) -> FloatArray:
         """Return a standard normal for each hour, from its day's own generator."""
@@ -345,15 +330,6 @@ def open_world(
         If `start` is not a midnight UTC.
     """
     return GeneratedMarket(WORLDS[name], seed=seed, start=start, break_night=break_night)
-
-
-def _priced_off(underlying: str, expiry: Expiry, listed: tuple[Expiry, ...]) -> str:
-    """Return the future that an expiry is priced off; a synthetic one where none is listed."""
-    name = f"{underlying}-{expiry_code(expiry.expiry_ms)}"
-    weeks = [e for e in listed if from_ms(e.expiry_ms).weekday() == 4][:2]
-    months = [e for e in listed if e.series == "month"][:2]
-    has_future = expiry.series == "quarter" or expiry in weeks or expiry in months
-    return name if has_future else f"SYN.{name}"
 
 
 def _expiry_of(chain: Snapshot, future: str) -> int:

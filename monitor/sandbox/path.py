@@ -17,7 +17,7 @@ from monitor.conventions import MS_PER_DAY, from_ms
 from monitor.errors import DomainError
 
 HISTORY_DAYS = 400
-_HORIZON_DAYS = 3000
+HORIZON_DAYS = 3000
 MINUTES = 1440
 # Nightly deviation of ln v0 and its persistence: gives 2.5 % a night in 30-day vol; recorded chains
 # after 20 February 2026 have 3.2 % (BTC) and 2.2 % (ETH).
@@ -50,7 +50,7 @@ class Path:
 
     def __init__(self, seed: int, underlying: str, start_ms: int, spot: float, v0: float) -> None:
         self.seed, self.underlying, self.start_ms = seed, underlying, start_ms
-        n = HISTORY_DAYS + _HORIZON_DAYS
+        n = HISTORY_DAYS + HORIZON_DAYS
         draws = generator(seed, underlying, "days").standard_normal((3, n))
         spread = STATE_STEP / np.sqrt(1.0 - STATE_PERSISTENCE**2)
         state = _autoregression(spread * draws[0, 0], STATE_PERSISTENCE, STATE_STEP * draws[0])
@@ -79,7 +79,7 @@ class Path:
         day = (now_ms - self.start_ms) // MS_PER_DAY + HISTORY_DAYS
         if not 0 <= day < len(self._level) - 1:
             raise DomainError(
-                f"this world lives from {HISTORY_DAYS} days before to {_HORIZON_DAYS} days after "
+                f"this world lives from {HISTORY_DAYS} days before to {HORIZON_DAYS} days after "
                 f"{from_ms(self.start_ms):%Y-%m-%d}, was asked for {from_ms(now_ms):%Y-%m-%d}"
             )
         return int(day)

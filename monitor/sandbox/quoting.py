@@ -53,6 +53,28 @@ _NO_OPEN_INTEREST, _NO_VOLUME = 0.16, 0.50
 
 
 @dataclass(frozen=True, eq=False)
+class Mood:
+    """How makers stand tonight, apart from their habits. Arrays of shape (n,).
+
+    Attributes
+    ----------
+    lasting : ndarray
+        How far each mid lies off for many nights, in standard deviations; strikes alike.
+    lasting_share : float
+        Its part of the variance of mids; the rest is new every time.
+    width : ndarray
+        Multiplies widths.
+    quoted : ndarray of bool
+        Whether there is a market at all.
+    """
+
+    lasting: FloatArray
+    lasting_share: float
+    width: FloatArray
+    quoted: BoolArray
+
+
+@dataclass(frozen=True, eq=False)
 class Quoted:
     """Prices in coin; NaN = absent. All of shape (n,)."""
 
@@ -68,6 +90,7 @@ def quote(
     tau: FloatArray,
     is_call: BoolArray,
     habits: Habits,
+    mood: Mood,
     rng: np.random.Generator,
 ) -> Quoted:
     """Return quotes around true total variances.
@@ -78,6 +101,7 @@ def quote(
         Log-moneyness, true total variance, tenor in years.
     is_call : ndarray of shape (n,)
     habits : Habits
+    mood : Mood
     rng : Generator
     """
     sign = np.where(is_call, 1.0, -1.0)
@@ -90,13 +114,16 @@ def quote(
     half = half_width(delta, tau, black_vega(k, w) * np.sqrt(tau), fair, habits)
     wide = 0.5 * np.interp(delta, ITM_DELTAS, habits.in_the_money_width)
     half = np.where(in_the_money, np.maximum(half, wide), half) * np.exp(_WIDTH_SPREAD * draws[0])
+    half = half * mood.width
+    stray = np.sqrt(mood.lasting_share) * mood.lasting
+    stray = stray + np.sqrt(1.0 - mood.lasting_share) * draws[1]
     # What is fair stays inside the spread: else some strike of hundreds would always offer the
     # forward away from where it is, which on the recorded chains 0.4 % of expiries do.
-    centre = fair + half * np.clip(_CENTRE_SPREAD * draws[1], -_MOST_OFF, _MOST_OFF)
+    centre = fair + half * np.clip(_CENTRE_SPREAD * stray, -_MOST_OFF, _MOST_OFF)
     bid, ask = to_tick(centre - half, up=False), to_tick(centre + half, up=True)
     # A maker who would bid nothing does not bid; nobody offers for nothing.
-    bid = np.where((bid <= 0.0) | absent[0], np.nan, bid)
-    ask = np.where(absent[1], np.nan, np.maximum(ask, TICK))
+    bid = np.where((bid <= 0.0) | absent[0] | ~mood.quoted, np.nan, bid)
+    ask = np.where(absent[1] | ~mood.quoted, np.nan, np.maximum(ask, TICK))
     return Quoted(bid, ask, np.round(fair, 6), np.round(deviation / np.sqrt(tau), 4))
 
 

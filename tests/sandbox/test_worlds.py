@@ -12,7 +12,7 @@ from monitor.models.base import Grid
 from monitor.pricing.black import black_price
 from monitor.sandbox.generate import DEFAULT_BREAK_NIGHT, open_world
 from monitor.sandbox.rows import TICK, TICK_ABOVE, TICK_LIMIT
-from monitor.sandbox.truth import DVOL_TAU, mean_variance, put_delta, true_variance
+from monitor.sandbox.truth import DVOL_TAU, mean_variance, true_variance
 from monitor.sandbox.worlds import WORLDS
 from tests.sandbox.rooms import world
 
@@ -27,18 +27,25 @@ def moment(night, market=None):
 
 def smile(market, underlying, now_ms, tau):
     """Return log-moneyness and true total variance on a dense grid of one tenor."""
-    params, regime = market.params(underlying, now_ms), market.regime(now_ms)
-    spread = np.sqrt(mean_variance(params, tau, regime.jumps) * tau)
+    true = market.smile(underlying, now_ms)
+    spread = np.sqrt(mean_variance(true, tau) * tau)
     k = np.linspace(-3.0, 3.0, 121) * spread
-    w = true_variance(params, regime, np.array([tau]), np.zeros(len(k), np.int64), k)
+    w = true_variance(true, np.array([tau]), np.zeros(len(k), np.int64), k)
     return k, w
 
 
-def test_the_worlds_so_far():
-    assert list(WORLDS) == ["calm", "jumps-on", "left-wing-up", "vol-up-40"]
+def test_every_world_says_what_it_is():
     for name, w in WORLDS.items():
         assert w.name == name
         assert w.summary
+        assert WORLDS[w.quiet].breaks == ()
+        assert not w.same_as or w.same_as in WORLDS
+
+
+def test_half_of_the_worlds_have_a_truth_that_no_rival_contains():
+    named = [w for w in WORLDS if not WORLDS[w].same_as]
+    assert sum(WORLDS[w].rival is None for w in named) >= len(named) // 2
+    assert all(w.rival in MODELS for _, w in WORLDS.items() if w.rival is not None)
 
 
 def test_a_world_is_the_same_whatever_was_asked_before():
@@ -59,18 +66,20 @@ def test_another_seed_is_another_market():
     assert one.index_price("BTC", moment(5)) != two.index_price("BTC", moment(5))
 
 
-@pytest.mark.parametrize("name", [n for n in WORLDS if n != "calm"])
-def test_worlds_of_one_seed_differ_by_their_break_alone(name):
-    calm, broken = world(), world(name)
-    for underlying in calm.underlyings:
-        assert (
-            calm.snapshot(underlying, moment(BEFORE)).digest
-            == broken.snapshot(underlying, moment(BEFORE)).digest
-        )
-        assert (
-            calm.chain(underlying, moment(AFTER)).chain_digest
-            != broken.chain(underlying, moment(AFTER)).chain_digest
-        )
+@pytest.mark.parametrize("name", [n for n, w in WORLDS.items() if w.breaks])
+def test_worlds_of_one_seed_differ_by_what_happens_alone(name):
+    quiet, broken = world(WORLDS[name].quiet), world(name)
+    for underlying in quiet.underlyings:
+        before = [m.snapshot(underlying, moment(BEFORE), brief=True) for m in (quiet, broken)]
+        assert before[0].digest == before[1].digest
+        after = [m.chain(underlying, moment(AFTER)).chain_digest for m in (quiet, broken)]
+        assert after[0] != after[1]
+
+
+def test_before_the_break_the_whole_snapshot_is_the_quiet_one():
+    calm, broken = world(), world("jumps-on")
+    snapshots = [m.snapshot("BTC", moment(BEFORE)).digest for m in (calm, broken)]
+    assert snapshots[0] == snapshots[1]
 
 
 def test_the_break_is_at_midnight_of_the_night_that_was_told():
@@ -90,7 +99,7 @@ def test_marks_of_the_calm_world_are_hestons_own(underlying):
     k = np.log(chain.strike[calls] / chain.forward[calls])
     params = market.params(underlying, now_ms)
     # The reference variance steers the quadrature alone.
-    grid = Grid(expiry, tau, index, k, mean_variance(params, tau, None) * tau)
+    grid = Grid(expiry, tau, index, k, mean_variance(market.smile(underlying, now_ms), tau) * tau)
     w, _ = MODELS["heston"].total_variance(params, grid)
     near = np.isfinite(w) & (np.abs(k) < 3 * np.sqrt(w))
     iv = np.sqrt(w / tau[index])
@@ -111,46 +120,9 @@ def test_the_true_smile_has_no_static_arbitrage(name, underlying):
         assert np.all(np.diff(slope) > -1e-10), f"butterfly at {tau * 365:.1f} days"
         assert np.all((slope <= 1e-12) & (slope >= -1.0 - 1e-12))
     k = np.linspace(-0.05, 0.05, 11)
-    params, regime = market.params(underlying, now_ms), market.regime(now_ms)
     index, points = np.repeat(np.arange(len(tenors)), len(k)), np.tile(k, len(tenors))
-    w = true_variance(params, regime, tenors, index, points).reshape(len(tenors), len(k))
-    assert np.all(np.diff(w, axis=0) > 0), "calendar"
-
-
-def test_a_lifted_wing_is_two_vol_points_of_puts_and_nothing_else():
-    market, now_ms = world("left-wing-up"), moment(AFTER)
-    for tau in (7 / 365, 0.25):
-        k, w = smile(market, "BTC", now_ms, tau)
-        _, plain = smile(world(), "BTC", now_ms, tau)
-        rise = np.sqrt(w / tau) - np.sqrt(plain / tau)
-        np.testing.assert_allclose(rise[k >= 0], 0.0, atol=1e-12)
-        np.testing.assert_allclose(rise[put_delta(k, plain) < 0.12], 0.02, atol=1e-12)
-        at_25 = rise[np.argmin(np.abs(put_delta(k, plain) - 0.25))]
-        assert 0.010 < at_25 < 0.018
-
-
-def test_jumps_keep_the_level_and_steepen_short_smiles():
-    market, now_ms = world("jumps-on"), moment(AFTER)
-    regime = market.regime(now_ms)
-    for tau, steeper in ((2 / 365, 0.02), (30 / 365, 0.0)):
-        k, w = smile(market, "BTC", now_ms, tau)
-        _, plain = smile(world(), "BTC", now_ms, tau)
-        skew = np.interp(-0.03, k, np.sqrt(w / tau)) - np.interp(0.03, k, np.sqrt(w / tau))
-        quiet = np.interp(-0.03, k, np.sqrt(plain / tau)) - np.interp(0.03, k, np.sqrt(plain / tau))
-        assert skew - quiet > steeper
-    before = mean_variance(world().params("BTC", now_ms), DVOL_TAU, None)
-    after = mean_variance(market.params("BTC", now_ms), DVOL_TAU, regime.jumps)
-    # Variance is kept to second order in the jump size; the third moment is the skew's.
-    assert after == pytest.approx(before, rel=0.03)
-
-
-def test_vol_up_moves_the_state_and_no_structure():
-    now_ms = moment(AFTER)
-    quiet, up = world().params("BTC", now_ms), world("vol-up-40").params("BTC", now_ms)
-    np.testing.assert_allclose(up[0], 1.96 * quiet[0])
-    np.testing.assert_array_equal(up[1:], quiet[1:])
-    (broken,) = WORLDS["vol-up-40"].breaks
-    assert (broken.cause, broken.pages) == ("market", False)
+    w = true_variance(market.smile(underlying, now_ms), tenors, index, points)
+    assert np.all(np.diff(w.reshape(len(tenors), len(k)), axis=0) > 0), "calendar"
 
 
 @pytest.mark.parametrize("name", list(WORLDS))
@@ -166,12 +138,10 @@ def test_the_volatility_index_is_the_price_of_the_strip(name):
 
 
 def smile_wide(market, now_ms):
-    params, regime = market.params("BTC", now_ms), market.regime(now_ms)
-    k = np.linspace(-8.0, 7.0, 601) * np.sqrt(
-        mean_variance(params, DVOL_TAU, regime.jumps) * DVOL_TAU
-    )
+    true = market.smile("BTC", now_ms)
+    k = np.linspace(-8.0, 7.0, 601) * np.sqrt(mean_variance(true, DVOL_TAU) * DVOL_TAU)
     index = np.zeros(len(k), np.int64)
-    return k, true_variance(params, regime, np.array([DVOL_TAU]), index, k)
+    return k, true_variance(true, np.array([DVOL_TAU]), index, k)
 
 
 @pytest.mark.parametrize("underlying", ["BTC", "ETH"])

@@ -1,48 +1,24 @@
-"""What a world is: a truth, and what breaks in it."""
+"""What a world is: a truth, and what happens to it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from monitor.registry import Registry
+from monitor.sandbox.law import Jumps, Truth
+from monitor.sandbox.recorded import HESTON, RICH
+
+Cause = Literal["misspecification", "market", "data", "liquidity", "none"]
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
-    """One underlying's law under the pricing measure: Heston's, in the symbols of the models.
+class AtExpiry:
+    """A quantity for one expiry: the one that on the night of the break is nearest to `days`."""
 
-    Attributes
-    ----------
-    spot : float
-        Dollars per coin at the world's start.
-    v0 : float
-        Median of the wandering spot variance, per year.
-    kappa, theta_v, xi, rho : float
-        Constant for ever unless a world says otherwise.
-    """
-
-    spot: float
-    v0: float
-    kappa: float
-    theta_v: float
-    xi: float
-    rho: float
-
-
-@dataclass(frozen=True, slots=True)
-class Jumps:
-    """Compound-Poisson jumps of the log price: intensity a year, mean, deviation."""
-
-    lam: float
-    mu_j: float
-    sigma_j: float
-
-    @property
-    def variance(self) -> float:
-        """Variance that they add, per year."""
-        return self.lam * (self.mu_j**2 + self.sigma_j**2)
+    days: float
+    size: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +29,54 @@ class Regime:
     ----------
     state_factor : float
         Multiplies the spot variance v0, and nothing else.
+    rho_factor, xi_factor : float
+        Multiply correlation and vol of variance.
     jumps : Jumps or None
         Present in prices and in the path; v0 and theta_v give up the variance that they add, so
         that the level stays and the shape changes.
     put_wing : float
         Vol added to out-of-the-money puts, a decimal, in full from one deviation below the forward.
+    bend : float
+        Vol added to tenors about two months, tapered to nothing at a week and beyond a year.
+    shift : AtExpiry or None
+        Vol added to every strike of one expiry.
+    forward_off : AtExpiry or None
+        The venue's forward of one expiry over the true one, less 1; its marks follow it, the book
+        does not.
+    marks_off : float
+        Vol by which the venue's marks lie above the book.
+    width : float
+        Multiplies bid-ask widths.
+    quoted : float
+        Share of options that have a market; which, their names decide for as long as it lasts.
+    listing : tuple of float
+        Days to expiry, on the night of the break, of expiries listed beside the calendar; quoted at
+        few strikes, three times as wide.
+    frozen : bool
+        The feed repeats the chain of the evening before the break, under the time of the day.
     """
 
     state_factor: float = 1.0
+    rho_factor: float = 1.0
+    xi_factor: float = 1.0
     jumps: Jumps | None = None
     put_wing: float = 0.0
+    bend: float = 0.0
+    shift: AtExpiry | None = None
+    forward_off: AtExpiry | None = None
+    marks_off: float = 0.0
+    width: float = 1.0
+    quoted: float = 1.0
+    listing: tuple[float, ...] = ()
+    frozen: bool = False
+
+
+QUIET = Regime()
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """One thing that changes for good, and what a monitor should say of it.
+    """One thing that happens, and what a monitor should say of it.
 
     Attributes
     ----------
@@ -76,34 +85,40 @@ class Break:
     what : str
         In words.
     cause : str
-        Incident cause expected for a Heston user: ``misspecification`` or ``market``.
+        Cause of the incident that it should raise; ``none`` where it should raise nothing.
     wings : tuple of str
-        Where: ``put``, ``centre``, ``call``; empty for everywhere.
-    tenors : {"short", "long", "all"}
-        Which expiries show it most.
+        Where: ``put``, ``centre``, ``call``; empty where no wing is meant.
+    tenors : {"short", "middle", "long", "all"}
+        Which expiries show it most: up to ten days, two weeks to half a year, longer.
+    expiry_days : float or None
+        The one expiry that it concerns, by its days on the night of the break.
     pages : bool
         Whether a red page is right.
     """
 
     night: int
     what: str
-    cause: Literal["misspecification", "market"]
+    cause: Cause
     wings: tuple[str, ...] = ()
-    tenors: Literal["short", "long", "all"] = "all"
+    tenors: Literal["short", "middle", "long", "all"] = "all"
+    expiry_days: float | None = None
     pages: bool = True
 
 
-# Fits of Heston to recorded nightly chains, 15 January to 10 May 2026, tenors above 12 hours:
-# BTC v0 .11-.35, kappa 5-32, theta_v .25-.35, xi 2.7-7.9, rho -.23 to -.37; ETH v0 .20-.59,
-# kappa 4-50, theta_v .43-.62, xi 3-12, rho -.14 to -.29.
-TRUTHS: Mapping[str, Truth] = {
-    "BTC": Truth(70_000.0, 0.20, 7.0, 0.25, 3.0, -0.30),
-    "ETH": Truth(2_100.0, 0.40, 8.0, 0.46, 4.0, -0.20),
-}
+RegimeAt = Callable[[float], Regime]
 
 
 def _quiet(night: float) -> Regime:
-    return Regime()
+    return QUIET
+
+
+def from_break(regime: Regime, *, nights: float = float("inf")) -> RegimeAt:
+    """Return what differs: nothing before the break, `regime` for so many nights from it on."""
+
+    def at(night: float) -> Regime:
+        return regime if 0 <= night < nights else QUIET
+
+    return at
 
 
 @dataclass(frozen=True)
@@ -113,19 +128,39 @@ class World:
     Attributes
     ----------
     name, summary : str
-    breaks : tuple of Break
-        Empty where nothing breaks.
-    regime : callable
-        From nights since the break (negative before it) to the regime.
     truths : mapping
         Truth by underlying.
+    rival : str or None
+        The model that is the truth, moment by moment; None where no model on offer contains it.
+    breaks : tuple of Break
+        Empty where nothing happens.
+    regime : callable
+        From nights since the break (negative before it) to the regime.
+    quiet : str
+        The world in which nothing happens and all else is the same, to the last bit.
+    same_as : str
+        A world of another name that is this one; empty where there is none.
     """
 
     name: str
     summary: str
+    truths: Mapping[str, Truth]
+    rival: str | None = None
     breaks: tuple[Break, ...] = ()
-    regime: Callable[[float], Regime] = _quiet
-    truths: Mapping[str, Truth] = field(default_factory=lambda: TRUTHS)
+    regime: RegimeAt = _quiet
+    quiet: str = "calm"
+    same_as: str = ""
 
 
 WORLDS: Registry[World] = Registry("world")
+
+
+def register(name: str, summary: str, happens: Break, regime: RegimeAt) -> None:
+    """Register one thing that happens in two markets: as `name` and as `name` with ``-rich``.
+
+    In the first Heston is the truth; the second is richer than every rival (`recorded.RICH`).
+    """
+    WORLDS.add(name, World(name, summary, HESTON, "heston", (happens,), regime))
+    rich = f"{name}-rich"
+    words = f"{summary}; truth richer than every rival"
+    WORLDS.add(rich, World(rich, words, RICH, None, (happens,), regime, "calm-rich"))

@@ -1,19 +1,17 @@
-"""Puts become dear: a wing that no Heston parameter lifts by itself."""
+"""The put wing of `put-wing-2` by the name that demonstrations know it by."""
 
-from monitor.sandbox.worlds.base import WORLDS, Break, Regime, World
+from monitor.sandbox.recorded import HESTON
+from monitor.sandbox.worlds.base import WORLDS, Break, Regime, World, from_break
 
 WING = 0.02
-
-
-def _regime(night: float) -> Regime:
-    return Regime(put_wing=WING) if night >= 0 else Regime()
-
 
 WORLDS.add(
     "left-wing-up",
     World(
         "left-wing-up",
         "Heston until the break, then 2 vol points more on out-of-the-money puts of every expiry",
+        HESTON,
+        "heston",
         (
             Break(
                 night=0,
@@ -22,6 +20,7 @@ WORLDS.add(
                 wings=("put",),
             ),
         ),
-        _regime,
+        from_break(Regime(put_wing=WING)),
+        same_as="put-wing-2",
     ),
 )
