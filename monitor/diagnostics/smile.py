@@ -63,7 +63,7 @@ def slices(quotes: Quotes) -> tuple[SliceSmile, ...]:
     return tuple(made)
 
 
-def _read(smile: SliceSmile, kind: str) -> tuple[float, float] | None:
+def read_smile(smile: SliceSmile, kind: str) -> tuple[float, float] | None:
     """Return one smile number with its noise: ``atm``, ``rr25``, ``bf25``, ``rr10``, ``bf10``."""
     atm = smile.at(0.0)
     if kind == "atm" or atm is None:
@@ -85,7 +85,7 @@ def _per_expiry(metric: Metric, evidence: Evidence, kind: str) -> Iterator[Outco
     known_tau, known = [], []
     for smile, expiry_ms in zip(slices(quotes), quotes.expiry_ms, strict=True):
         label = f"expiry:{expiry_label(int(expiry_ms))}"
-        read = _read(smile, kind)
+        read = read_smile(smile, kind)
         if read is None:
             detail = f"k from {smile.k[0]:.3f} to {smile.k[-1]:.3f}"
             yield Rejection("metric", "outside_quoted_range", f"{metric.name}/{label}", detail)
