@@ -28,7 +28,6 @@ from monitor.diagnostics.base import (
     measure_alone,
 )
 from monitor.incidents.lifecycle import advance
-from monitor.incidents.messages import compose
 from monitor.market.build import build_quotes
 from monitor.market.quotes import Quotes
 from monitor.market.snapshot import Snapshot
@@ -187,14 +186,8 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
         as_of_ms=snapshot.as_of_ms,
         run_id=run.id,
         rules=rules.incidents,
-    )
-    messages = compose(
-        verdicts,
-        transitions,
-        venue=stream.venue,
-        underlying=stream.underlying,
-        as_of_ms=snapshot.as_of_ms,
-        run_id=run.id,
+        metrics=metrics,
+        past=past.verdicts,
     )
     return Assessment(
         run=run,
@@ -205,7 +198,6 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
         rejections=tuple(rejections),
         verdicts=tuple(verdicts),
         transitions=transitions,
-        messages=messages,
     )
 
 

@@ -152,8 +152,10 @@ class Past:
 
     def digest(self) -> str:
         """Return the SHA-256 of what can change a number, a verdict or an incident."""
+        # Who has acknowledged what changes no number, no verdict and no incident's life.
         machine = [
-            (i.key, i.id, i.severity, i.state == "resolved", i.opened_at_ms, i.runs_quiet)
+            (i.key, i.id, i.severity, i.state == "resolved", i.opened_at_ms, i.resolved_at_ms)
+            + (i.runs_seen, i.runs_quiet, i.reopenings, i.models, i.members)
             for i in sorted(self.incidents, key=lambda i: i.id)
         ]
         verdicts = [(model, self.verdicts[model]) for model in sorted(self.verdicts)]

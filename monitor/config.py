@@ -18,13 +18,11 @@ from dataclasses import asdict, fields, is_dataclass
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 from pydantic import (
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     create_model,
@@ -33,7 +31,6 @@ from pydantic import (
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -46,23 +43,13 @@ from monitor.errors import ConfigurationError
 from monitor.incidents.rules import IncidentRules
 from monitor.market.cleaning import CleaningRules
 from monitor.models import MODELS
+from monitor.settings import Alerts, Names, Schedule, Section
 from monitor.venues import VENUES
-from monitor.verdict.base import Severity
 from monitor.verdict.inventory import DEFAULT_INVENTORY, ModelUse
 from monitor.verdict.rules import JudgementRules
 
 PREFIX = "MISSPEC_"
 FILE_VARIABLE = "MISSPEC_CONFIG"
-
-
-def _listed(value: object) -> object:
-    """Return a list from ``a,b``, as a variable of the environment may give it."""
-    if not isinstance(value, str):
-        return value
-    return [part.strip() for part in value.split(",") if part.strip()]
-
-
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 
 
 class _Environment(EnvSettingsSource):
@@ -83,41 +70,7 @@ class _Environment(EnvSettingsSource):
         return value
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Routes(_Section):
-    """Apprise URLs for each severity; an empty list leaves the messages in the log.
-
-    Attributes
-    ----------
-    info, amber, red : tuple of str
-        A red message goes to `red` alone: name a receiver in each list that it should see.
-    """
-
-    info: Names = ()
-    amber: Names = ()
-    red: Names = ()
-
-    def of(self, severity: Severity) -> tuple[str, ...]:
-        """Return the receivers of a severity."""
-        urls: tuple[str, ...] = getattr(self, severity.value)
-        return urls
-
-
-class Alerts(_Section):
-    """Who is told.
-
-    Attributes
-    ----------
-    routes : Routes
-    """
-
-    routes: Routes = Routes()
-
-
-class _Venues(_Section):
+class _Venues(Section):
     """Where chains come from: the settings of each venue by its name, defined by the venue.
 
     Attributes
@@ -147,28 +100,6 @@ else:
             for name, kind in VENUES.items()
         },
     )
-
-
-class Schedule(_Section):
-    """When the flows run, as cron strings, UTC.
-
-    Attributes
-    ----------
-    nightly : str
-        Late in the UTC day, so that the slot of a day is judged on that day's last prices, as a
-        backfill judges it, with room before midnight for a retry.
-    """
-
-    nightly: str = "30 22 * * *"
-
-    @field_validator("nightly")
-    @classmethod
-    def _has_five_fields(cls, value: str) -> str:
-        if len(value.split()) not in (5, 6):
-            raise ValueError(
-                "a cron string has five fields, minute hour day month weekday; a sixth is seconds"
-            )
-        return value
 
 
 class Config(BaseSettings):

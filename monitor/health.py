@@ -71,6 +71,8 @@ class _TestMessage:
     key: str = "test"
     title: str = "misspec: test message"
     body: str = "If you read this, this route works. Nothing is wrong."
+    html: str | None = None
+    receivers: tuple[str, ...] | None = None
     targets: Mapping[str, Tried] = field(default_factory=dict)
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from monitor import telling
 from monitor.archive import write_snapshot
 from monitor.assessment import Assessment, Rules, Stream
 from monitor.channels import DeliveryReport
@@ -24,12 +25,12 @@ from monitor.errors import VenueError
 from monitor.market.snapshot import MarketContext, Snapshot
 from monitor.models import MODELS
 from monitor.outcome import Rejection
-from monitor.pipeline import deliver, fetch, is_usable, run_pass, slot_of
+from monitor.pipeline import fetch, is_usable, run_pass, slot_of
 from monitor.store import SchemaState, Store, open_store
 from monitor.store.frames import status_frame
 from monitor.store.writer import record_job
 from monitor.venues import VENUES, Venue, open_venue
-from monitor.verdict.base import Kind, Severity, Status
+from monitor.verdict.base import Kind, Status
 from monitor.verdict.market import MARKET
 
 CADENCE = "day"  # of the nightly stream
@@ -226,11 +227,6 @@ def record_skip(config: Config, target: Target, *, slot: str, note: str) -> None
 
 
 def tell(config: Config) -> DeliveryReport:
-    """Deliver what waits in the outbox."""
+    """Gather the night's news into messages, and deliver what waits in the outbox."""
     with open_database(config) as store:
-        return deliver(store, routes_of(config), now=now())
-
-
-def routes_of(config: Config) -> dict[str, tuple[str, ...]]:
-    """Return the receivers of each severity."""
-    return {s.value: config.alerts.routes.of(s) for s in Severity}
+        return telling.tell(store, config, now=now())

@@ -1,20 +1,18 @@
-"""The pass in the world: fetch, archive, remember, judge, store, tell.
+"""The pass in the world: fetch, archive, remember, judge, store.
 
 Everything here touches something outside; what it does with it is the pure pass of `assess`.
 The order is the promise: the raw snapshot is archived before anything is computed, results and
-messages are one transaction, and delivery reads what that transaction left.
+news are one transaction, and `monitor.telling` reads what that transaction left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from monitor.archive import write_snapshot
 from monitor.assess import Night, judge_night, measure_snapshot, run_of
 from monitor.assessment import Assessment, Past, Rules, Stream
-from monitor.channels import DeliveryReport, deliver_pending
 from monitor.diagnostics.drift import HISTORY_METRICS
 from monitor.errors import UsageError
 from monitor.incidents.lifecycle import is_blind
@@ -117,11 +115,6 @@ def is_stored(store: Store, snapshot: Snapshot, rules: Rules, *, stream: Stream,
     """Return whether `run_pass` would find that very run stored, and do nothing."""
     past = past_of(store, stream, slot)
     return has_run(store, run_of(snapshot, past, rules, stream=stream, slot=slot).id)
-
-
-def deliver(store: Store, routes: Mapping[str, Sequence[str]], *, now: datetime) -> DeliveryReport:
-    """Send what is waiting in the outbox, and return what became of it."""
-    return deliver_pending(store, routes, now=now)
 
 
 def is_usable(assessment: Assessment) -> bool:

@@ -19,6 +19,7 @@ from monitor.calibration.fit import Fit, FitStatus
 from monitor.diagnostics.base import History, PastFit, Series, SeriesKey
 from monitor.diagnostics.drift import HISTORY_METRICS
 from monitor.incidents.base import Incident, State
+from monitor.incidents.rules import LONGEST_MEMORY
 from monitor.market.quotes import Quotes
 from monitor.replication.chain import PastChain
 from monitor.verdict.base import Kind, PastVerdict, Status, Verdict
@@ -27,7 +28,7 @@ from monitor.verdict.market import MARKET
 # How many slots back a pass looks: for verdicts and the last chain, for fits, for what is resolved.
 VERDICT_SLOTS = 30
 FIT_SLOTS = 120
-RESOLVED_SLOTS = 7
+RESOLVED_SLOTS = LONGEST_MEMORY
 USABLE = (FitStatus.CONVERGED, FitStatus.MAX_EVALUATIONS, FitStatus.STALLED)
 
 
@@ -151,7 +152,7 @@ def _verdicts(before: Past, found: Assessment, since_ms: int) -> dict[str, tuple
         beyond = tuple(
             f"{f.kind}/{f.metric}/{f.scope}"
             for f in v.findings
-            if f.kind in (Kind.DRIFT, Kind.MISFIT)
+            if f.kind is not Kind.DATA
         )
         tonight = PastVerdict(found.run.as_of_ms, v.status, beyond)
         verdicts[v.model] = (*verdicts.get(v.model, ()), tonight)

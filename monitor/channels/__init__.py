@@ -12,6 +12,7 @@ forgets.
 from monitor.channels.base import DeliveryReport as DeliveryReport
 from monitor.channels.base import Limits as Limits
 from monitor.channels.base import Outcome as Outcome
+from monitor.channels.base import Sender as Sender
 from monitor.channels.delivery import deliver_pending as deliver_pending
 from monitor.channels.secrets import redact as redact
 from monitor.channels.secrets import target_name as target_name

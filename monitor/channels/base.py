@@ -46,6 +46,14 @@ class Letter(Protocol):
         """Plain text."""
 
     @property
+    def html(self) -> str | None:
+        """The body for receivers that show it; None: the text serves all."""
+
+    @property
+    def receivers(self) -> tuple[str, ...] | None:
+        """Names of the receivers; None: the route of the severity."""
+
+    @property
     def targets(self) -> Mapping[str, Tried]:
         """Receivers tried so far, by name."""
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from types import MappingProxyType
 
 from monitor.channels.base import (
     DeliveryReport,
@@ -25,6 +26,7 @@ from monitor.verdict.base import Severity
 
 LOG = "log"  # the receiver of messages that have none
 PENDING, SENT, DEAD = "pending", "sent", "dead"
+NO_ADDRESSES: Mapping[str, str] = MappingProxyType({})
 _logger = logging.getLogger("monitor.desk")
 _LEVELS = {
     Severity.INFO: logging.INFO,
@@ -48,6 +50,7 @@ def deliver_pending(
     routes: Mapping[str, Sequence[str]],
     *,
     now: datetime,
+    addresses: Mapping[str, str] = NO_ADDRESSES,
     sender: Sender = apprise_sender,
     limits: Limits = Limits(),  # noqa: B008 (frozen)
 ) -> DeliveryReport:
@@ -57,9 +60,13 @@ def deliver_pending(
     ----------
     store : a store
     routes : mapping of severity to sequence of str
-        Apprise addresses. A message of a severity without any goes to the log and counts as sent.
+        Apprise addresses, for messages that name no receivers. A message of a severity without any
+        goes to the log and counts as sent.
     now : datetime
         The desk's time as the round begins.
+    addresses : mapping of name to address
+        For messages that name their receivers. A name without an address is a receiver that the
+        configuration has no more.
     sender : callable, optional
         Sends one message to one address and returns an `Outcome`; it does not raise.
     limits : Limits, optional
@@ -74,7 +81,7 @@ def deliver_pending(
     our commit; the second then bears the same key. A message that some receivers had and another
     cannot get waits for that one alone.
     """
-    work = _Round(store.outbox, routes, now, sender, limits)
+    work = _Round(store.outbox, routes, addresses, now, sender, limits)
     ends: dict[str, list[str]] = {SENT: [], PENDING: [], DEAD: []}
     reasons: dict[str, str] = {}
     for message in store.outbox.due(now, limit=limits.batch):
@@ -94,11 +101,13 @@ class _Round:
         self,
         box: Outbox,
         routes: Mapping[str, Sequence[str]],
+        addresses: Mapping[str, str],
         now: datetime,
         sender: Sender,
         limits: Limits,
     ) -> None:
-        self._box, self._routes, self._sender, self._limits = box, routes, sender, limits
+        self._box, self._routes, self._addresses = box, routes, addresses
+        self._sender, self._limits = sender, limits
         self._start, self._begun = now, time.monotonic()
         self._failures: Counter[str] = Counter()
 
@@ -113,7 +122,11 @@ class _Round:
 
     def deliver(self, message: Letter) -> tuple[str, str | None]:
         """Send to whoever has not had it, release the message, and return how it stands."""
-        urls = {target_name(url): url for url in self._routes.get(message.severity, ())}
+        urls: dict[str, str | None]
+        if message.receivers is None:
+            urls = {target_name(url): url for url in self._routes.get(message.severity, ())}
+        else:
+            urls = {name: self._addresses.get(name) for name in message.receivers}
         tries = [self._try(message, name, url) for name, url in urls.items()]
         if not urls:
             tries = [self._log(message)]
@@ -134,12 +147,16 @@ class _Round:
             _logger.error("dead letter %s: %s (%s)", message.key, message.title, reason)
         return state, reason
 
-    def _try(self, message: Letter, name: str, url: str) -> _Try:
+    def _try(self, message: Letter, name: str, url: str | None) -> _Try:
         before = message.targets.get(name)
         attempts = before.attempts if before else 0
         if before and before.state != PENDING:
             reason = "" if before.state == SENT else f"{name}: given up earlier"
             return _Try(before.state, reason, asked=False)
+        if url is None:
+            reason = f"{name}: the configuration names this receiver no more"
+            self._box.record(message.number, name, state=DEAD, error=reason, now=self.now())
+            return _Try(DEAD, reason)
         if self._failures[name] >= self._limits.failures_a_round:
             wait = self._wait(message.key, attempts + 1)
             return _Try(PENDING, f"{name}: not asked, it failed before", wait, asked=False)

@@ -18,7 +18,8 @@ from monitor.verdict.base import Severity
 
 _NOTIFY_TYPE = {Severity.INFO: "info", Severity.AMBER: "warning", Severity.RED: "failure"}
 _REASON_LENGTH = 400
-_message_id: ContextVar[str | None] = ContextVar("message_id", default=None)
+# Of the mail being sent: its Message-ID, and its plain text beside the HTML.
+_letter: ContextVar[tuple[str | None, str | None]] = ContextVar("letter", default=(None, None))
 
 
 def apprise_sender(url: str, message: Letter, timeout_s: float) -> Outcome:
@@ -40,19 +41,21 @@ def apprise_sender(url: str, message: Letter, timeout_s: float) -> Outcome:
         _prepare(service, url, message, timeout_s)
         sender = apprise.Apprise()
         sender.add(service)
-        token = _message_id.set(f"<{message.key}@misspec>")
+        text = f"{message.body}\n\nmessage {message.key}"
+        is_html = message.html is not None and _shows_html(service)
+        tokens = _letter.set((f"<{message.key}@misspec>", text if is_html else None))
         try:
             sent = sender.notify(
                 title=message.title,
-                body=f"{message.body}\n\nmessage {message.key}",
+                body=message.html if is_html else text,
                 notify_type=apprise.NotifyType(_NOTIFY_TYPE[message.severity]),
-                body_format=apprise.NotifyFormat.TEXT,
+                body_format=apprise.NotifyFormat.HTML if is_html else apprise.NotifyFormat.TEXT,
             )
         except Exception as error:  # a service's own fault must not stop the others' messages
             said.append(f"{type(error).__name__}: {error}")
             sent = False
         finally:
-            _message_id.reset(token)
+            _letter.reset(tokens)
     if sent:
         return Outcome(True)
     reason = redact("; ".join(said) or "refused without a reason", [url])
@@ -82,28 +85,38 @@ def _prepare(service: Any, url: str, message: Letter, timeout_s: float) -> None:
     if hasattr(service, "alias") and not service.alias:  # Opsgenie, Jira
         service.alias = message.key
     if service.protocol == "mailto":
-        _name_mail()
+        _dress_mail()
         if "format=" not in url:
-            # The board is a table of words: proportional type would bend it.
-            service.notify_format = type(service.notify_format)("text")
+            # Without HTML of ours, proportional type would bend the board, a table of words.
+            kind = "text" if message.html is None else "html"
+            service.notify_format = type(service.notify_format)(kind)
 
 
-def _name_mail() -> None:
-    """Let mail carry our Message-ID.
+def _shows_html(service: Any) -> bool:
+    """Return whether a receiver gets the HTML: mail does, chats have dialects of their own."""
+    return bool(service.protocol == "mailto" and service.notify_format.value == "html")
 
-    Apprise makes its own after the custom headers are set and offers no way to give one. The
-    replacement answers as the original does except within a sending of ours.
+
+def _dress_mail() -> None:
+    """Let mail carry our Message-ID, and our own plain text beside the HTML.
+
+    Apprise makes its own ID after the custom headers are set, and its own text out of the HTML, and
+    offers no way to give either. The replacements answer as the originals do except within a
+    sending of ours.
     """
     base: Any = import_module("apprise.plugins.email.base")
-    original = base.make_msgid
-    if getattr(original, "_is_ours", False):
+    make, convert = base.make_msgid, base.convert_between
+    if getattr(make, "_is_ours", False):
         return
 
     def make_msgid(*args: Any, **kwargs: Any) -> str:
-        return _message_id.get() or original(*args, **kwargs)
+        return _letter.get()[0] or make(*args, **kwargs)
+
+    def convert_between(*args: Any, **kwargs: Any) -> str:
+        return _letter.get()[1] or convert(*args, **kwargs)
 
     make_msgid._is_ours = True  # type: ignore[attr-defined]
-    base.make_msgid = make_msgid
+    base.make_msgid, base.convert_between = make_msgid, convert_between
 
 
 class _Ear(logging.Filter):

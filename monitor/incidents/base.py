@@ -20,12 +20,45 @@ class Event(StrEnum):
     """What happened to an incident on a night, or by a desk's hand."""
 
     OPENED = "opened"
-    ESCALATED = "escalated"
+    ESCALATED = "escalated"  # more severe, or another model has it too
     SEEN = "seen"
+    HELD = "held"  # below its opening level and not yet below its closing level
     QUIET = "quiet"
     RESOLVED = "resolved"
     REOPENED = "reopened"
     ACKNOWLEDGED = "acknowledged"
+
+
+NEWS = (Event.OPENED, Event.REOPENED, Event.ESCALATED, Event.RESOLVED)
+EVERYWHERE = "*"  # the underlying of an incident of a whole venue, the venue of one of a job
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One number of an incident: found tonight, or found earlier and not calm for long enough.
+
+    Attributes
+    ----------
+    model : str or None
+    metric, scope : str
+    value, threshold : float or None
+        None where the finding has no size: it is then over as soon as it is not found.
+    is_floor : bool
+        Whether the trouble is to lie below the threshold.
+    is_found : bool
+        Whether it was found tonight; else it is beyond its closing level, or calm.
+    runs_calm : int
+        Runs in a row within its closing level.
+    """
+
+    model: str | None
+    metric: str
+    scope: str
+    value: float | None
+    threshold: float | None
+    is_floor: bool = False
+    is_found: bool = True
+    runs_calm: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +91,12 @@ class Incident:
         Whether its severity has risen since it opened.
     runs_seen, runs_quiet : int
         Runs it has been seen in; runs in a row without it since.
+    reopenings : int
+        How often it came back after it had been resolved; from `flapping_reopenings` on it flaps.
+    models : tuple of str
+        Every model it has concerned, in the order in which they joined.
+    members : tuple of Member
+        The numbers behind it.
     """
 
     id: str
@@ -82,6 +121,9 @@ class Incident:
     escalated: bool = False
     runs_seen: int = 1
     runs_quiet: int = 0
+    reopenings: int = 0
+    models: tuple[str, ...] = ()
+    members: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +132,11 @@ class Transition:
 
     event: Event
     incident: Incident
+
+    @property
+    def is_news(self) -> bool:
+        """Whether the desk is told: what opens, comes back, worsens or ends, above info."""
+        return self.event in NEWS and self.incident.severity.rank >= Severity.AMBER.rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +152,15 @@ class Message:
         Chooses the route.
     title, body : str
         Plain text.
+    html : str or None
+        The body for receivers that show it.
+    receivers : tuple of str or None
+        Names of the receivers (addresses without their secrets); None: the route of the severity.
     """
 
     key: str
     severity: Severity
     title: str
     body: str
+    html: str | None = None
+    receivers: tuple[str, ...] | None = None

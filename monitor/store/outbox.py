@@ -21,6 +21,7 @@ from monitor.store.times import iso
 from monitor.verdict.base import Severity
 
 _o, _d = schema.outbox.c, schema.deliveries.c
+_LETTER = "key message_key severity title body html receivers".split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ class QueuedMessage:
         Its name for ever.
     severity : Severity
     title, body : str
+    html : str or None
+    receivers : tuple of str or None
+        Names of the receivers; None: the route of the severity.
     targets : mapping of str to TargetState
         Receivers tried so far.
     """
@@ -52,6 +56,8 @@ class QueuedMessage:
     severity: Severity
     title: str
     body: str
+    html: str | None
+    receivers: tuple[str, ...] | None
     targets: Mapping[str, TargetState]
 
 
@@ -66,7 +72,7 @@ class Outbox:
         at = iso(now)
         rank = case({str(s): s.rank for s in Severity}, value=_o.severity)
         wanted = (
-            select(_o.key, _o.message_key, _o.severity, _o.title, _o.body)
+            select(*(_o[name] for name in _LETTER))
             .where(
                 _o.state == "pending",
                 _o.next_attempt_wall <= at,
@@ -84,8 +90,17 @@ class Outbox:
             for number, target, state, attempts in connection.execute(tried):
                 targets.setdefault(number, {})[target] = TargetState(state, attempts)
         return [
-            QueuedMessage(number, key, Severity(severity), title, body, targets.get(number, {}))
-            for number, key, severity, title, body in found
+            QueuedMessage(
+                row.key,
+                row.message_key,
+                Severity(row.severity),
+                row.title,
+                row.body,
+                row.html,
+                None if row.receivers is None else tuple(row.receivers.splitlines()),
+                targets.get(row.key, {}),
+            )
+            for row in found
         ]
 
     def claim(self, number: int, *, now: datetime, until: datetime) -> bool:

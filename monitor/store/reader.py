@@ -302,7 +302,7 @@ _VERDICTS = (
 )
 _FINDINGS = (
     select(_f.run_key, _f.model_key, _f.kind, _f.metric, _f.scope)
-    .where(_among(_f.run_key), _f.kind.in_([str(k) for k in (Kind.DATA, Kind.DRIFT, Kind.MISFIT)]))
+    .where(_among(_f.run_key))
     .order_by(_f.run_key, _f.model_key, _f.i)
 )
 _t = schema.fits.c

@@ -12,7 +12,7 @@ from monitor.assessment import Assessment
 from monitor.calibration.fit import Fit
 from monitor.diagnostics.base import NO_HISTORY, Evidence
 from monitor.diagnostics.residual import residual_z
-from monitor.incidents.base import Transition
+from monitor.incidents.base import Incident, Transition
 from monitor.market.quotes import Quotes
 from monitor.store.bulk import null_if_nan, nullable
 from monitor.store.times import iso_from_ms, iso_or_none
@@ -35,7 +35,11 @@ FINDINGS = tuple(
 )
 EVENTS = tuple(
     "incident_key event run_key slot wall author note state severity model metric scope last_seen "
-    "resolved_at value threshold usd message run_id escalated runs_seen runs_quiet".split()
+    "resolved_at value threshold usd message run_id escalated runs_seen runs_quiet reopenings "
+    "models verdict".split()
+)
+MEMBERS = tuple(
+    "run_key incident_key i model metric scope value threshold is_floor is_found runs_calm".split()
 )
 
 
@@ -155,6 +159,7 @@ def event_row(
     wall: str,
     author: str | None = None,
     note: str | None = None,
+    verdict: str | None = None,
 ) -> Row:
     """Return one event of an incident's life, with its whole state after it."""
     after = transition.incident
@@ -164,5 +169,15 @@ def event_row(
         *(iso_from_ms(after.last_seen_ms), iso_or_none(after.resolved_at_ms)),
         *(null_if_nan(after.value), null_if_nan(after.threshold), null_if_nan(after.usd)),
         *(after.message, after.run_id, bool(after.escalated)),
-        *(after.runs_seen, after.runs_quiet),
+        *(after.runs_seen, after.runs_quiet, after.reopenings, " ".join(after.models), verdict),
     )
+
+
+def member_rows(run: int, incident_key: int, incident: Incident) -> Iterator[Row]:
+    """Yield the numbers behind an incident as they stand after a run."""
+    for i, m in enumerate(incident.members):
+        numbers = (null_if_nan(m.value), null_if_nan(m.threshold))
+        yield (
+            *(run, incident_key, i, m.model, m.metric, m.scope, *numbers),
+            *(m.is_floor, m.is_found, m.runs_calm),
+        )

@@ -58,7 +58,13 @@ def write_assessment(store: Store, assessment: Assessment, *, wall: datetime, te
             _answer(connection, stream, run.slot, run_key, known, source)
             fresh = _insert_content(store, connection, assessment, stream, run_key)
             insert_events(
-                store, connection, assessment.transitions, run=run_key, slot=run.slot, wall=known
+                store,
+                connection,
+                assessment.transitions,
+                run=run_key,
+                slot=run.slot,
+                wall=known,
+                tell=tell,
             )
             if tell:
                 queue(connection, assessment.messages, run=run_key, wall=known)
@@ -114,7 +120,7 @@ def record_job(
                 ended_wall=ended,
             )
         )
-        insert_events(store, connection, transitions, run=None, slot=slot, wall=ended)
+        insert_events(store, connection, transitions, run=None, slot=slot, wall=ended, tell=True)
         queue(connection, messages, run=None, wall=ended)
 
 
@@ -128,9 +134,14 @@ def insert_events(
     wall: str,
     author: str | None = None,
     note: str | None = None,
+    verdict: str | None = None,
+    tell: bool = False,
 ) -> None:
-    """Append events, opening the incidents that are new, within the caller's transaction."""
-    found = []
+    """Append events, opening the incidents that are new, within the caller's transaction.
+
+    With `tell`, what the desk should know of them is queued as news in the same transaction.
+    """
+    found, members, news = [], [], []
     for transition in transitions:
         after = transition.incident
         words = (after.venue, after.underlying, after.cadence)
@@ -144,11 +155,28 @@ def insert_events(
         )
         connection.execute(statement)
         key = _key_of(connection, schema.incidents, schema.incidents.c.id == after.id)
-        found.append(
-            rows.event_row(key, transition, run=run, slot=slot, wall=wall, author=author, note=note)
-        )
+        signed = {"author": author, "note": note, "verdict": verdict}
+        found.append(rows.event_row(key, transition, run=run, slot=slot, wall=wall, **signed))
+        if run is not None:
+            members += rows.member_rows(run, key, after)
+        if tell and transition.is_news:
+            news.append(
+                {
+                    "incident_key": key,
+                    "run_key": run,
+                    "slot": slot,
+                    "event": str(transition.event),
+                    "severity": str(after.severity),
+                    "queued_wall": wall,
+                    "state": "waiting",
+                }
+            )
     if found:
         insert_rows(connection, schema.incident_events, rows.EVENTS, found)
+    if members:
+        insert_rows(connection, schema.incident_members, rows.MEMBERS, members)
+    if news:  # two streams of one venue may bring the same
+        connection.execute(insert_or_nothing(connection, schema.news), news)
 
 
 def queue(
@@ -162,6 +190,8 @@ def queue(
             "severity": str(m.severity),
             "title": m.title,
             "body": m.body,
+            "html": m.html,
+            "receivers": None if m.receivers is None else "\n".join(m.receivers),
             "queued_wall": wall,
             "state": "pending",
             "attempts": 0,

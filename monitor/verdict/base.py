@@ -108,4 +108,4 @@ class PastVerdict:
 
     as_of_ms: int
     status: Status
-    beyond: tuple[str, ...] = ()  # "kind/metric/scope" of each finding of drift or misfit
+    beyond: tuple[str, ...] = ()  # "kind/metric/scope" of each finding but of data

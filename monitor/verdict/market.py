@@ -7,6 +7,7 @@ by makes every model's verdict inconclusive: a feed fault is never called misspe
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from monitor.diagnostics.base import CHAIN
 from monitor.diagnostics.drift_rules import DriftRules
@@ -16,6 +17,8 @@ from monitor.verdict.numbers import Numbers
 from monitor.verdict.rules import JudgementRules
 
 MARKET = "market"  # the name of the market's row on the board
+VENUE = "venue"  # the scope of a finding that is about the whole venue
+_OUTAGES = ("VenueUnavailable",)  # reasons for which every chain of the venue is missing
 
 
 def judge_market(
@@ -42,7 +45,9 @@ def _blinding(snapshot: Snapshot, numbers: Numbers, rules: JudgementRules) -> It
     """Yield what makes the chain unfit to judge by."""
     for missing in snapshot.context.missing:
         if missing.subject == CHAIN:  # the venue gave none: nothing else can be said of it
-            yield _data("n_quotes", 0.0, float(rules.min_quotes), f"no chain: {missing.detail}")
+            scope = VENUE if missing.reason in _OUTAGES else CHAIN
+            none = _data("n_quotes", 0.0, float(rules.min_quotes), f"no chain: {missing.detail}")
+            yield replace(none, scope=scope)
             return
     if numbers.history.chain_digest == snapshot.chain_digest:
         yield _data("chain_age", None, None, "stale: the chain is last night's, to the last digit")
@@ -99,7 +104,7 @@ def _smile(numbers: Numbers, rules: JudgementRules, drift: DriftRules) -> Iterat
         if abs(score.value) <= 1.0:
             continue
         headline = score.scope.removeprefix("headline:")
-        now, usual = numbers.get(headline), numbers.usual(headline)
+        now, usual = numbers.get(headline), numbers.usual(headline, drift)
         moved = f"{headline} at 30 days {now:.4f}, usually {usual:.4f}: {score.value:+.1f} limits"
         if headline == "atm_iv":
             # A state: every model follows the level, and the level is news of the market.

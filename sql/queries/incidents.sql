@@ -5,7 +5,7 @@ SELECT
     i.key AS incident_no, i.id, i.trouble, i.cause, i.opened_at, t.venue, t.underlying, t.cadence,
     m.state, m.severity, m.model, m.metric, m.scope, m.last_seen, m.resolved_at, m.value,
     m.threshold, m.usd, m.message, m.run_id, m.escalated, m.runs_seen, m.runs_quiet,
-    m.slot AS slot, b.event AS turned, b.slot AS turned_slot,
+    m.reopenings, m.models, m.run_key, m.slot AS slot, b.event AS turned, b.slot AS turned_slot,
     d.state AS desk_state, d.resolved_at AS desk_resolved_at, d.slot AS desk_slot
 FROM incidents i
 JOIN streams t ON t.key = i.stream_key

@@ -27,10 +27,10 @@ LINES = [
     "assess",
     "recollect scaleout",
     "archive",
-    "venues sandbox store channels",
+    "venues sandbox store channels settings",
     "config",
-    "pipeline health",
-    "jobs replay",
+    "pipeline health telling",
+    "jobs watchdog replay",
     "backfill",
     "rehearsal",
     "flows dashboard report proving",
@@ -63,7 +63,7 @@ HOMES = {
     "matplotlib": {"report"},
     "plotext": {"report"},
     "typer": {"cli"},
-    "pydantic_settings": {"config"},
+    "pydantic_settings": {"config", "settings"},
 }
 
 SOURCES = sorted([*(ROOT / "monitor").rglob("*.py"), *(ROOT / "flows").rglob("*.py")])

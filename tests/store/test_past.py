@@ -162,7 +162,7 @@ def test_the_previous_chain_is_known_by_digest_and_size(store: Store) -> None:
     assert past_of(store, 2).history.n_quotes is None
 
 
-def test_past_verdicts_name_the_findings_of_drift_and_misfit(store: Store) -> None:
+def test_past_verdicts_name_every_finding_but_those_of_data(store: Store) -> None:
     def finding(kind: Kind, severity: Severity | None, metric: str) -> Finding:
         return Finding(kind, Cause.MARKET, severity, None, metric, "chain", 1.0, 0.5, "beyond")
 
@@ -177,7 +177,9 @@ def test_past_verdicts_name_the_findings_of_drift_and_misfit(store: Store) -> No
         ),
     )
     expected = PastVerdict(
-        as_of_ms(0), Status.WATCH, ("drift/change_score/chain", "misfit/rmse_iv/chain")
+        as_of_ms(0),
+        Status.WATCH,
+        ("identifiability/condition/chain", "drift/change_score/chain", "misfit/rmse_iv/chain"),
     )
     assert past_of(store, 1).verdicts == dict.fromkeys(MODELS, (expected,))
 
@@ -212,14 +214,14 @@ def test_an_incident_is_known_as_it_stood_before_the_slot(store: Store) -> None:
     assert past_of(store, 3).incidents == (worse.incident,)
 
 
-def test_a_resolved_incident_is_remembered_for_seven_slots(store: Store) -> None:
+def test_a_resolved_incident_is_remembered_for_thirty_slots(store: Store) -> None:
     write(store, 0, transitions=(make_event(Event.OPENED, 0),))
     end = make_event(Event.RESOLVED, 1, opened=0, state=State.RESOLVED, resolved=1)
     write(store, 1, transitions=(end,))
-    for night in range(2, 9):
-        write(store, night)
-    assert past_of(store, 8).incidents == (end.incident,)
-    assert past_of(store, 9).incidents == ()
+    for night in range(2, 32):
+        write(store, night, models=("svi",))
+    assert past_of(store, 31).incidents == (end.incident,)
+    assert past_of(store, 32).incidents == ()
 
 
 def test_what_only_a_superseded_run_told_is_forgotten(store: Store) -> None:

@@ -72,7 +72,7 @@ def test_a_newer_schema_is_refused_and_not_touched(url: str) -> None:
             with pytest.raises(SchemaMismatch, match="install the version"):
                 store.upgrade()
     finally:
-        _put_back(url, f"UPDATE {VERSION_TABLE} SET version_num = '0001'")
+        _put_back(url, f"UPDATE {VERSION_TABLE} SET version_num = '0002'")
 
 
 def test_views_of_another_version_count_as_older_and_are_published_anew(url: str) -> None:
