@@ -1,0 +1,66 @@
+"""`misspec replay` in words and codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.store import open_store
+from monitor.store.content import run_ids
+from tests.cli.conftest import run
+
+
+def test_runs_drawn_by_chance_replay_to_the_last_bit(desk: Any) -> None:
+    answer = desk("replay", "--random", "2")
+    assert answer.code == 0
+    assert answer.out.splitlines()[-1].startswith("2 runs, ")
+    listed = desk("replay", "--random", "9", "--format", "json")
+    assert (listed.code, json.loads(listed.out)) == (0, [])
+
+
+def test_a_run_with_other_numbers_leaves_with_code_1_and_names_them(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copytree(home, tmp_path / "home")
+    monkeypatch.setenv("MISSPEC_HOME", str(copy))
+    monkeypatch.setenv("MISSPEC_MODELS", "black,svi")
+    with open_store(f"sqlite:///{copy / 'misspec.db'}") as store:
+        with store.writing() as connection:
+            connection.exec_driver_sql("UPDATE fits SET cost = cost + 1 WHERE run_key = 1")
+        run_id = run_ids(store)[0]
+    answer = run("replay", run_id, "--format", "json")
+    rows = json.loads(answer.out)
+    assert answer.code == 1
+    assert {(r["part"], r["place"], r["column"]) for r in rows} == {
+        ("fits", "black", "cost"),
+        ("fits", "svi", "cost"),
+    }
+    table = run("replay", run_id)
+    assert "What differs" in table.out
+
+
+def test_the_rules_of_a_file_are_asked_what_they_would_have_said(
+    desk: Any, home: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "strict.toml"
+    path.write_text("[judgement]\nmin_quotes = 100000\n", encoding="utf-8")
+    with open_store(f"sqlite:///{home / 'misspec.db'}", readonly=True) as store:
+        run_id = run_ids(store)[3]
+    answer = desk("replay", run_id, "--with-config", str(path), "--format", "json")
+    assert answer.code == 0, answer.err
+    said = {(r["subject"], r["what"]) for r in json.loads(answer.out)}
+    assert any(subject == "svi" and "n_quotes" in what for subject, what in said), answer.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [([], "--random"), (["nothing"], "no run is named 'nothing'")],
+)
+def test_what_is_not_there_is_a_usage_error(desk: Any, words: list[str], said: str) -> None:
+    answer = desk("replay", *words)
+    assert answer.code == 2
+    assert said in answer.err
