@@ -120,7 +120,7 @@ def _score(
         detail = f"{n} of {rules.learning_nights} nights"
         return Rejection("metric", "learning", subject, detail)
     x = headline.scaled(np.append(past.value, tonight))
-    reference = x[max(0, end - rules.reference_nights) : end]
+    reference = headline.scaled(reference_of(past.value, rules))
     try:
         limits = _limits(
             tuple(reference.tolist()),
@@ -145,6 +145,19 @@ def reference_end(n: int, rules: DriftRules) -> int | None:
         return half if n >= half else rules.learning_nights
     renewals = (n - rules.settled_nights) // rules.horizon_nights
     return rules.settled_nights + renewals * rules.horizon_nights
+
+
+def reference_of(past: FloatArray, rules: DriftRules) -> FloatArray:
+    """Return the values of a stream's past that tonight is set against; all of them while learning.
+
+    Parameters
+    ----------
+    past : ndarray of shape (n,)
+        Of the nights before, oldest first.
+    rules : DriftRules
+    """
+    end = reference_end(len(past), rules)
+    return past if end is None else past[max(0, end - rules.reference_nights) : end]
 
 
 @lru_cache(maxsize=512)

@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from monitor.calibration.fit import Fit
 from monitor.diagnostics.base import CHAIN
 from monitor.diagnostics.drift_rules import DriftRules
@@ -21,6 +23,8 @@ from monitor.verdict.base import Cause, Finding, Kind, Severity, Status, Verdict
 from monitor.verdict.inventory import ModelUse
 from monitor.verdict.numbers import Numbers
 from monitor.verdict.rules import JudgementRules
+
+_LONGEST_REASON = 120  # characters of a fit's account that a line of the board has room for
 
 
 def judge_model(
@@ -76,7 +80,10 @@ def judge_model(
 def _numerical(fit: Fit, use: ModelUse) -> Iterator[Finding]:
     if not fit.converged:
         severity = Severity.AMBER if use.pages else None
-        message = f"the calibration did not converge: {fit.status.value}, {fit.reason}"
+        # The fit's own account says how it ended, and can name every expiry of the chain.
+        why = fit.reason or fit.status.value
+        shown = why if len(why) <= _LONGEST_REASON else f"{why[: _LONGEST_REASON - 1].rstrip()}…"
+        message = f"the calibration did not converge: {shown}"
         yield Finding(
             Kind.NUMERICAL,
             Cause.CALIBRATION,
@@ -104,17 +111,26 @@ def _identifiability(
     for metric, limit, words in tests:
         value = numbers.get(metric)
         if value is not None and value > limit:
-            yield Finding(
-                Kind.IDENTIFIABILITY,
-                Cause.CALIBRATION,
-                Severity.AMBER,
-                fit.model,
-                metric,
-                CHAIN,
-                value,
-                limit,
-                words.format(value),
-            )
+            yield _unidentified(fit, metric, value, limit, words.format(value))
+    if not np.isfinite(fit.condition):  # no number, and the worst case of all
+        limit = rules.max_condition_log10
+        yield _unidentified(fit, "condition", None, limit, "a direction is exactly flat")
+
+
+def _unidentified(
+    fit: Fit, metric: str, value: float | None, limit: float, message: str
+) -> Finding:
+    return Finding(
+        Kind.IDENTIFIABILITY,
+        Cause.CALIBRATION,
+        Severity.AMBER,
+        fit.model,
+        metric,
+        CHAIN,
+        value,
+        limit,
+        message,
+    )
 
 
 def _drift(
@@ -124,7 +140,7 @@ def _drift(
         if abs(score.value) <= 1.0:
             continue
         headline = score.scope.removeprefix("headline:")
-        now, usual = numbers.get(headline), numbers.usual(headline)
+        now, usual = numbers.get(headline), numbers.usual(headline, drift)
         severity = None
         if use.pages:
             lasting = numbers.streak(Kind.DRIFT, "change_score", score.scope) + 1
@@ -158,10 +174,11 @@ def _misfit(
     rmse, inside = numbers.get("rmse_iv"), numbers.get("inside_share")
     if use.max_rmse_iv is not None and rmse is not None and rmse > use.max_rmse_iv:
         words = f"RMSE {100 * rmse:.2f} vol points, tolerance {100 * use.max_rmse_iv:.2f}"
-        yield _beyond(model, "rmse_iv", rmse, use.max_rmse_iv, words, numbers, rules)
+        yield _beyond(model, "rmse_iv", rmse, use.max_rmse_iv, words, numbers, use, rules)
     if use.min_inside_share is not None and inside is not None and inside < use.min_inside_share:
         words = f"{inside:.0%} inside bid-ask, tolerance {use.min_inside_share:.0%}"
-        yield _beyond(model, "inside_share", inside, use.min_inside_share, words, numbers, rules)
+        limit = use.min_inside_share
+        yield _beyond(model, "inside_share", inside, limit, words, numbers, use, rules)
 
 
 def _beyond(
@@ -171,6 +188,7 @@ def _beyond(
     limit: float,
     words: str,
     numbers: Numbers,
+    use: ModelUse,
     rules: JudgementRules,
 ) -> Finding:
     nights = numbers.streak(Kind.MISFIT, metric) + 1
@@ -180,7 +198,7 @@ def _beyond(
     return Finding(
         Kind.MISFIT,
         Cause.MISSPECIFICATION,
-        Severity.RED if news else None,
+        Severity.RED if news and use.pages else None,
         model,
         metric,
         CHAIN,

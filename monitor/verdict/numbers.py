@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.diagnostics.base import CHAIN, History, MetricValue
+from monitor.diagnostics.drift import reference_of
+from monitor.diagnostics.drift_rules import DriftRules
 from monitor.outcome import Rejection
 from monitor.verdict.base import Kind, PastVerdict
 
@@ -44,10 +46,15 @@ class Numbers:
         """Return all values of a metric, at every scope."""
         return [v for (name, _), v in self.values.items() if name == metric]
 
-    def usual(self, metric: str) -> float | None:
-        """Return the median of a chain-wide metric over the nights before, or None."""
+    def usual(self, metric: str, drift: DriftRules) -> float | None:
+        """Return the median of a chain-wide metric over its reference, or None without a past.
+
+        It is the reference that change is charted against: what was usual years ago is not.
+        """
         series = self.history.series.get((self.model, metric, CHAIN))
-        return None if series is None or not len(series) else float(np.median(series.value))
+        if series is None or not len(series):
+            return None
+        return float(np.median(reference_of(series.value, drift)))
 
     def learning(self) -> str | None:
         """Return how far the reference is ("7 of 20 nights") while change cannot be judged."""

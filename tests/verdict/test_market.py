@@ -1,0 +1,184 @@
+"""Is the chain fit to judge by? Edge by edge; and the smile's own change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from monitor.diagnostics.base import History
+from monitor.market.snapshot import MarketContext
+from monitor.outcome import Rejection
+from monitor.verdict.base import Cause, Kind, Severity, Status
+from monitor.verdict.rules import JudgementRules
+from tests.verdict.nights import SNAPSHOT, market_judged, past_nights
+
+USUAL = {"rr25": -0.03, "bf25": 0.01, "atm_iv": 0.50}
+
+
+def test_an_ordinary_night_is_fit_to_judge_by():
+    verdict = market_judged()
+    assert (verdict.status, verdict.findings) == (Status.ADEQUATE, ())
+
+
+# What blinds: the last value within, the first beyond, and what it is put down to.
+@pytest.mark.parametrize(
+    ("metric", "within", "beyond", "cause"),
+    [
+        ("n_quotes", 40.0, 39.0, Cause.DATA),
+        ("chain_age", 900.0, 900.5, Cause.DATA),
+        ("listed_share", 0.80, 0.799, Cause.DATA),
+        ("rejected_share@reason:crossed", 0.02, 0.0201, Cause.DATA),
+        ("rejected_share", 0.60, 0.601, Cause.LIQUIDITY),
+        ("parity_gap", 0.001, 0.00101, Cause.DATA),
+        ("parity_gap", -0.001, -0.00101, Cause.DATA),
+    ],
+)
+def test_a_night_is_blind_beyond_each_limit_and_not_at_it(metric, within, beyond, cause):
+    assert market_judged({metric: within}).status is Status.ADEQUATE
+    verdict = market_judged({metric: beyond})
+    assert verdict.status is Status.INCONCLUSIVE
+    (finding,) = verdict.findings
+    assert (finding.kind, finding.cause) == (Kind.DATA, cause)
+    assert finding.severity is Severity.AMBER
+    assert verdict.reason == finding.message
+    assert finding.value == beyond
+
+
+@pytest.mark.parametrize("metric", ["chain_age", "listed_share", "parity_gap"])
+def test_what_a_recorded_chain_does_not_know_blinds_nobody(metric):
+    assert market_judged({metric: None}).status is Status.ADEQUATE
+
+
+def test_a_repeated_chain_is_stale():
+    again = History(chain_digest=SNAPSHOT.chain_digest, n_quotes=400)
+    verdict = market_judged(history=again)
+    assert verdict.status is Status.INCONCLUSIVE
+    assert verdict.reason.startswith("stale")
+    another = History(chain_digest="0" * 64, n_quotes=400)
+    assert market_judged(history=another).status is Status.ADEQUATE
+
+
+@pytest.mark.parametrize(("n", "blind"), [(200.0, False), (199.0, True)])
+def test_half_of_last_nights_quotes_is_the_least(n, blind):
+    verdict = market_judged({"n_quotes": n}, history=History(n_quotes=400))
+    assert (verdict.status is Status.INCONCLUSIVE) is blind
+    assert market_judged({"n_quotes": n}).status is Status.ADEQUATE  # no last night, no half
+
+
+def test_too_few_quotes_are_told_once_and_not_as_half_a_chain_too():
+    verdict = market_judged({"n_quotes": 3.0}, history=History(n_quotes=400))
+    assert [f.message for f in verdict.findings] == ["3 usable quotes, at least 40 wanted"]
+
+
+def test_quotes_that_are_there_but_cannot_be_used_are_a_thin_market():
+    thin = market_judged({"n_quotes": 10.0, "rejected_share": 0.5})
+    gone = market_judged({"n_quotes": 10.0, "rejected_share": 0.1})
+    assert [f.cause for f in thin.findings] == [Cause.LIQUIDITY]
+    assert [f.cause for f in gone.findings] == [Cause.DATA]
+
+
+def test_an_empty_chain_has_no_quotes_and_no_shares_and_is_blind():
+    nothing = dict.fromkeys(
+        ["rejected_share", "rejected_share@reason:crossed", "parity_gap", "mark_rmse_z_spread"]
+    )
+    verdict = market_judged({"n_quotes": 0.0} | nothing)
+    assert verdict.status is Status.INCONCLUSIVE
+    assert verdict.reason == "0 usable quotes, at least 40 wanted"
+
+
+def test_a_venue_that_gave_no_chain_says_so_and_nothing_else():
+    missing = Rejection("snapshot", "VenueUnavailable", "chain", "time-out after 3 tries")
+    snapshot = replace(SNAPSHOT, context=MarketContext(missing=(missing,)))
+    verdict = market_judged({"n_quotes": 0.0, "chain_age": 9e9}, snapshot=snapshot)
+    assert verdict.status is Status.INCONCLUSIVE
+    assert verdict.reason == "no chain: time-out after 3 tries"
+    assert len(verdict.findings) == 1
+    # Something else that was not given is no reason to be blind.
+    other = Rejection("snapshot", "VenueUnavailable", "dvol", "time-out after 3 tries")
+    snapshot = replace(SNAPSHOT, context=MarketContext(missing=(other,)))
+    assert market_judged(snapshot=snapshot).status is Status.ADEQUATE
+
+
+def test_every_reason_to_be_blind_is_listed_and_the_first_is_the_verdicts():
+    verdict = market_judged({"chain_age": 1e4, "parity_gap": 0.01, "n_quotes": 3.0})
+    assert [f.metric for f in verdict.findings] == ["chain_age", "n_quotes", "parity_gap"]
+    assert verdict.reason == verdict.findings[0].message
+
+
+def test_a_blind_night_says_nothing_of_the_smile():
+    verdict = market_judged({"n_quotes": 3.0, "smile_change_score@headline:rr25": 5.0}, usual=USUAL)
+    assert {f.kind for f in verdict.findings} == {Kind.DATA}
+
+
+# Doubts -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "doubted"), [(4.0, False), (4.01, True)])
+def test_marks_far_from_the_book_are_a_doubt_that_blinds_nobody(size, doubted):
+    verdict = market_judged({"mark_rmse_z_spread": size})
+    assert verdict.status is (Status.WATCH if doubted else Status.ADEQUATE)
+    assert len(verdict.findings) == doubted
+
+
+# The smile --------------------------------------------------------------------------------------
+
+
+def moved(headline, now, score=-1.5, **night):
+    values = {headline: now, f"smile_change_score@headline:{headline}": score}
+    return market_judged(values, usual=USUAL, **night)
+
+
+@pytest.mark.parametrize("score", [1.0, -1.0])
+def test_a_score_of_one_is_within_limits(score):
+    assert not moved("rr25", -0.05, score).findings
+
+
+def test_a_change_of_level_is_news_of_the_market_and_no_page():
+    verdict = moved("atm_iv", 0.90, 3.0)
+    assert verdict.status is Status.ADEQUATE
+    (finding,) = verdict.findings
+    assert (finding.cause, finding.severity) == (Cause.MARKET, Severity.INFO)
+    assert verdict.reason == "atm_iv at 30 days 0.9000, usually 0.5000: +3.0 limits"
+
+
+@pytest.mark.parametrize(
+    ("now", "night", "severity"),
+    [
+        (-0.0351, {"past": past_nights("drift/smile_change_score/headline:rr25")}, Severity.RED),
+        # The first night; not material; a short reference; another headline's night before.
+        (-0.0351, {}, Severity.AMBER),
+        (-0.0349, {"past": past_nights("drift/smile_change_score/headline:rr25")}, Severity.AMBER),
+        (
+            -0.0351,
+            {"past": past_nights("drift/smile_change_score/headline:rr25"), "nights": 59},
+            Severity.AMBER,
+        ),
+        (-0.0351, {"past": past_nights("drift/smile_change_score/headline:bf25")}, Severity.AMBER),
+    ],
+)
+def test_a_change_of_skew_is_red_when_settled_material_and_lasting(now, night, severity):
+    verdict = moved("rr25", now, **night)
+    assert verdict.status is Status.WATCH
+    (finding,) = verdict.findings
+    assert (finding.cause, finding.severity) == (Cause.MISSPECIFICATION, severity)
+
+
+def test_a_market_that_is_learning_is_inconclusive_and_says_how_far_it_is():
+    verdict = market_judged(learning=True)
+    assert (verdict.status, verdict.reason) == (Status.INCONCLUSIVE, "learning: 7 of 20 nights")
+    # Learning is no want of data: no finding blinds the models.
+    assert not verdict.findings
+
+
+def test_what_is_wrong_with_the_data_is_said_before_what_is_being_learnt():
+    assert market_judged({"n_quotes": 1.0}, learning=True).reason.startswith("1 usable quotes")
+    doubt = market_judged({"mark_rmse_z_spread": 9.0}, learning=True)
+    assert doubt.status is Status.WATCH
+
+
+def test_limits_come_from_the_rules():
+    lenient = JudgementRules(min_quotes=5, max_parity_gap=0.1, max_age_s=np.inf)
+    values = {"n_quotes": 5.0, "parity_gap": 0.05, "chain_age": 1e9}
+    assert market_judged(values, rules=lenient).status is Status.ADEQUATE
