@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from types import MappingProxyType
 
 from monitor.arrays import digest_of
 from monitor.diagnostics.base import MetricValue
 from monitor.incidents.base import EVERYWHERE, Event, Incident, State, Transition
-from monitor.incidents.hysteresis import Tonight, carried_over, member_of
+from monitor.incidents.hysteresis import Tonight, carried_over, distance, member_of
 from monitor.incidents.rules import IncidentRules
 from monitor.incidents.words import ending
 from monitor.verdict.base import Cause, Finding, Kind, PastVerdict, Severity, Status, Verdict
@@ -48,6 +49,19 @@ class _Pass:
     def runs_since(self, moment_ms: int) -> int:
         """Return how many runs back a resolution lies: 1 if it was the last."""
         return 1 + sum(v.as_of_ms > moment_ms for v in self.past.get(MARKET, ()))
+
+    def blind_runs(self, before: Incident) -> int:
+        """Return how many runs in a row, tonight's among them, an incident has blinded."""
+        if not self.blind:
+            return 0
+        if before.state is State.RESOLVED:  # a run that could be judged lies between
+            return 1
+        nights = reversed(self.past.get(MARKET, ()))
+        # While it was open, what left the market without a verdict was the data and not learning.
+        earlier = takewhile(
+            lambda v: v.status is Status.INCONCLUSIVE and v.as_of_ms >= before.opened_at_ms, nights
+        )
+        return 1 + sum(1 for _ in earlier)
 
     def is_pending(self, finding: Finding) -> bool:
         """Return whether an amber finding has not stood for long enough to be told."""
@@ -143,15 +157,14 @@ def _worst(findings: list[Finding]) -> tuple[Finding, Severity]:
 
 
 def _size(finding: Finding) -> float:
-    if finding.value is None or not finding.threshold:
-        return 0.0
-    return abs(finding.value / finding.threshold)
+    return 0.0 if finding.value is None else distance(member_of(finding), finding.value)
 
 
 def _told_of(worst: Finding, findings: list[Finding], work: _Pass) -> dict[str, object]:
     """Return what the worst finding gives to the incident."""
     others = len({f.model or MARKET for f in findings} - {worst.model or MARKET})
     also = f" (and {others} more)" if others else ""
+    subject = "" if worst.cause is Cause.JOB else f"{worst.model or MARKET}: "
     return {
         "model": worst.model,
         "metric": worst.metric,
@@ -159,7 +172,7 @@ def _told_of(worst: Finding, findings: list[Finding], work: _Pass) -> dict[str, 
         "value": worst.value,
         "threshold": worst.threshold,
         "usd": worst.usd,
-        "message": f"{worst.model or MARKET}: {worst.message}{also}",
+        "message": f"{subject}{worst.message}{also}",
         "last_seen_ms": work.as_of_ms,
         "run_id": work.run_id,
         "runs_quiet": 0,
@@ -194,7 +207,7 @@ def _opened(work: _Pass, key: str, findings: list[Finding]) -> Transition:
 def _seen(work: _Pass, before: Incident, findings: list[Finding]) -> Transition:
     worst, severity = _worst(findings)
     runs_seen = before.runs_seen + 1
-    if worst.cause in _BLINDING and runs_seen >= work.rules.blind_nights_red:
+    if worst.cause in _BLINDING and work.blind_runs(before) >= work.rules.blind_nights_red:
         severity = max(severity, Severity.RED, key=lambda s: s.rank)
     again = before.state is State.RESOLVED
     risen = severity.rank > before.severity.rank
