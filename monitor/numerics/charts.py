@@ -27,7 +27,7 @@ ALLOWANCE = 0.5
 # The single innovation's part of the budget of false alarms. How far a lone innovation may stray is
 # a question of its tail, which a short reference hardly answers; the sum's limit depends on it much
 # less. At half the budget, normal innovations raised half of the alarms they were allowed.
-_SHEWHART_SHARE = 0.15
+_SHEWHART_SHARE = 0.10
 # Where most of a reference repeats one value, what is simulated from it hardly moves; less than one
 # deviation of what it did do is no alarm all the same.
 _SMALLEST_LIMIT = 1.0
@@ -175,7 +175,7 @@ def predictive_limits(
     Notes
     -----
     The average is over the posterior of (intercept, phi, deviation, tail) given the reference, see
-    `posterior_draws`. Of the alarms, about a seventh are left to the single innovation.
+    `posterior_draws`. Of the alarms, a tenth are left to the single innovation.
 
     Over simulated references of 60 to 180 nights, phi from 0 to 0.8, normal and Student (5)
     innovations, the mean chance of an alarm within 91 nights lies within a quarter of the stated
