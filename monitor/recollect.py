@@ -150,9 +150,7 @@ def _verdicts(before: Past, found: Assessment, since_ms: int) -> dict[str, tuple
     }
     for v in found.verdicts:
         beyond = tuple(
-            f"{f.kind}/{f.metric}/{f.scope}"
-            for f in v.findings
-            if f.kind is not Kind.DATA
+            f"{f.kind}/{f.metric}/{f.scope}" for f in v.findings if f.kind is not Kind.DATA
         )
         tonight = PastVerdict(found.run.as_of_ms, v.status, beyond)
         verdicts[v.model] = (*verdicts.get(v.model, ()), tonight)

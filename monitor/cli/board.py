@@ -40,6 +40,17 @@ CadenceOption = Annotated[
     str | None,
     typer.Option("--cadence", help="day or snapshot; histories of the two are never mixed."),
 ]
+KnownOption = Annotated[
+    TimeOption,
+    typer.Option("--as-known", metavar="T", help="By what the desk knew at the end of this day."),
+]
+LiveOption = Annotated[
+    bool,
+    typer.Option(
+        "--assume-live",
+        help="With --as-known: backfilled nights count as known at their own time.",
+    ),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -57,6 +68,8 @@ def status(
     at: Annotated[
         TimeOption, typer.Option("--at", metavar="T", help="The board as of this day or time.")
     ] = None,
+    as_known: KnownOption = None,
+    assume_live: LiveOption = False,
     fail: FailOnOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
@@ -64,7 +77,9 @@ def status(
     from monitor.store.frames import status_frame
 
     with desk_of(context).store(readonly=True) as store:
-        frame = status_frame(store, at=upper_bound(at))
+        frame = status_frame(
+            store, at=upper_bound(at), as_known=upper_bound(as_known), assume_live=assume_live
+        )
         for names, column in ((venue, "venue"), (underlying, "underlying"), (model, "model")):
             frame = among(names, frame, column)
         frame = in_order(frame, desk_of(context).config.models)
@@ -101,6 +116,8 @@ def history(
     cadence: CadenceOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    as_known: KnownOption = None,
+    assume_live: LiveOption = False,
     plot: Annotated[
         str | None,
         typer.Option(
@@ -128,6 +145,8 @@ def history(
             cadence=cadence,
             since=lower_bound(since),
             until=upper_bound(until),
+            as_known=upper_bound(as_known),
+            assume_live=assume_live,
         )
     if scope is None and (frame["scope"] == "chain").any():
         frame = frame[frame["scope"] == "chain"]
@@ -158,6 +177,10 @@ def surface(
     expiry: Annotated[
         str | None, typer.Option("--expiry", metavar="DAY", help="Only this expiry: 2026-03-27.")
     ] = None,
+    plot: Annotated[
+        str | None,
+        typer.Option("--plot", metavar="FILE.png|FILE.html", help="Draw it instead."),
+    ] = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
     """One night, quote by quote: the market's smile against each model's."""
@@ -176,6 +199,11 @@ def surface(
     days = frame["expiry"].dt.strftime("%Y-%m-%d")
     if expiry is not None:
         frame = among([expiry], frame.assign(day=days), "day").drop(columns="day")
+    if plot is not None:
+        from monitor.report.smiles import plot_surface
+
+        print(plot_surface(frame, plot), file=sys.stderr)
+        return
     columns = "model expiry strike cp k iv_bid iv_ask iv model_iv residual z".split()
     first = frame.iloc[0] if len(frame) else None
     title = None if first is None else f"{underlying} {first.as_of:%Y-%m-%d %H:%M} UTC"

@@ -19,8 +19,12 @@ from multiprocessing.connection import wait
 from monitor.assess import Night, measure_snapshot
 from monitor.assessment import Rules, code_digest
 from monitor.market.snapshot import Snapshot
-from monitor.scaleout.units import AHEAD, ATTEMPTS, Team, lost
+from monitor.scaleout.units import AHEAD, ATTEMPTS, Team, WorkerLost, lost
 
+_NEVER_STARTED = (
+    "no worker process could be started; its own words stand above. A script that asks for workers "
+    "needs `if __name__ == '__main__':` around what it does, and cannot be read from standard input"
+)
 _ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -33,19 +37,21 @@ class Processes(Team):
 
     def submit(self, snapshot: Snapshot, rules: Rules) -> Callable[[], Night]:
         """Begin a unit on the worker with the least before it."""
-        future = self._begin(snapshot, rules)
+        begun = self._begin(snapshot, rules)
 
         def night() -> Night:
-            here = future
+            future = begun
             for _ in range(ATTEMPTS - 1):
                 try:
-                    return here.result()
+                    return future.result()
                 except BrokenProcessPool:
-                    here = self._begin(snapshot, rules)
+                    future = self._begin(snapshot, rules)
             try:
-                return here.result()
+                return future.result()
             except BrokenProcessPool as error:
-                raise lost(snapshot) from error
+                if any(bench.ever_worked for bench in self._benches):
+                    raise lost(snapshot) from error
+                raise WorkerLost(_NEVER_STARTED) from error
 
         return night
 
@@ -63,13 +69,18 @@ class _Bench:
 
     def __init__(self) -> None:
         self._waiting: list[Future[Night]] = []
+        self.ever_worked = False
         self._open()
 
     def _open(self) -> None:
         context = multiprocessing.get_context("spawn")
         self._executor = ProcessPoolExecutor(1, context, initializer=_settle)
         with _one_thread():
-            self._executor.submit(code_digest)  # starts the process, which imports while we read
+            # Starts the process, which imports what it needs while we read.
+            self._executor.submit(code_digest).add_done_callback(self._started)
+
+    def _started(self, first: Future[str]) -> None:
+        self.ever_worked |= not first.cancelled() and first.exception() is None
 
     def n_waiting(self) -> int:
         """Return how many units are before the next one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -39,6 +40,17 @@ def query(name: str) -> TextClause:
     lines = (sql_folder() / "queries" / f"{name}.sql").read_text(encoding="utf-8").splitlines()
     # A word after a colon would count as a parameter in a comment too.
     return text("\n".join(line for line in lines if not line.startswith("--")))
+
+
+@cache
+def query_live(name: str) -> TextClause:
+    """Return `query`, with every backfilled night known when a live desk would have known it.
+
+    That is at its own chain's time instead of the backfill's.
+    """
+    live = r"""(\g<0> OR (\1.source = 'backfill' AND
+        (SELECT own.as_of FROM runs own WHERE own.key = \1.run_key) <= :as_known))"""
+    return text(re.sub(r"\b(\w+)\.known_wall <= :as_known", live, query(name).text))
 
 
 @cache

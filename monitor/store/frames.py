@@ -18,7 +18,7 @@ from monitor.errors import UnknownNameError, UsageError
 from monitor.incidents.base import Incident, State
 from monitor.store import schema
 from monitor.store.base import Store
-from monitor.store.folder import query
+from monitor.store.folder import query, query_live
 from monitor.store.folding import read_standings
 from monitor.store.history import HISTORY as HISTORY
 from monitor.store.history import history_frame as history_frame
@@ -98,16 +98,22 @@ def rejections_frame(
 
 
 def status_frame(
-    store: Store, *, at: datetime | None = None, as_known: datetime | None = None
+    store: Store,
+    *,
+    at: datetime | None = None,
+    as_known: datetime | None = None,
+    assume_live: bool = False,
 ) -> pd.DataFrame:
     """Return the verdict board at `at`: the latest judgement of each model in each stream.
 
     A model not judged in the last 30 slots of its stream has left the board. `findings` holds a
-    list of dictionaries, in the order of the argument.
+    list of dictionaries, in the order of the argument. With `assume_live`, a backfilled night
+    counts as known at its own time, as a live desk's would.
     """
     values = {"at": until_text(at), "as_known": until_text(as_known)}
     with store.reading() as connection:
-        found = connection.execute(query("status"), values).mappings().all()
+        board = query_live("status") if assume_live else query("status")
+        found = connection.execute(board, values).mappings().all()
         findings = _findings(connection, [row["run_key"] for row in found])
     rows = [
         tuple(
@@ -193,7 +199,7 @@ def surface_frame(
     if run_id is None and underlying is None:
         raise UsageError("name a run, or an underlying")
     with store.reading() as connection:
-        run = _surface_run(connection, run_id, underlying, at, venue, cadence)
+        run = surface_run(connection, run_id, underlying, at, venue, cadence)
         result = connection.execute(query("surface"), {"run_key": run["run_key"]})
         columns, found = tuple(result.keys()), result.all()
     if models is not None:
@@ -208,7 +214,7 @@ def surface_frame(
     )
 
 
-def _surface_run(
+def surface_run(
     connection: Connection,
     run_id: str | None,
     underlying: str | None,
@@ -216,6 +222,7 @@ def _surface_run(
     venue: str | None,
     cadence: str | None,
 ) -> Mapping[str, Any]:
+    """Return a run by its id, or the latest of an underlying with usable quotes at `at`."""
     if run_id is not None:
         r, t = schema.runs.c, schema.streams.c
         columns = (r.key.label("run_key"), r.id.label("run_id"), r.as_of, t.venue, t.underlying)

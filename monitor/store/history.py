@@ -11,7 +11,7 @@ import pandas as pd
 from sqlalchemy.engine import RowMapping
 
 from monitor.store.base import Store
-from monitor.store.folder import query
+from monitor.store.folder import query, query_live
 from monitor.store.typed import bounds, frame_of, instants
 
 HISTORY = tuple(
@@ -31,16 +31,19 @@ def history_frame(
     since: datetime | None = None,
     until: datetime | None = None,
     as_known: datetime | None = None,
+    assume_live: bool = False,
 ) -> pd.DataFrame:
     """Return one metric through time, oldest first, with the columns `HISTORY`.
 
-    `since` and `until` bound the venue's time and are included; `as_known` is the desk's.
+    `since` and `until` bound the venue's time and are included; `as_known` is the desk's. With
+    `assume_live`, a backfilled night counts as known at its own time, as a live desk's would.
     """
     place = {"underlying": underlying, "venue": venue, "cadence": cadence}
     number = {"metric": metric, "model": model, "scope": scope}
     with store.reading() as connection:
         spans = {"run_id": None, **place, **bounds(since, until, as_known)}
-        runs = connection.execute(query("runs"), spans).mappings().all()
+        of_runs = query_live("runs") if assume_live else query("runs")
+        runs = connection.execute(of_runs, spans).mappings().all()
         kinds = connection.execute(query("history_series"), number).mappings().all()
         keys = [run["run_key"] for run in runs]
         span = {"low": min(keys, default=0), "high": max(keys, default=-1)}

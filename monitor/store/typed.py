@@ -13,9 +13,11 @@ from monitor.store.times import END_OF_TIME, iso
 _DAWN = "0000"
 _FLOATS = frozenset(
     "value stderr threshold usd tau forward strike k iv_bid iv_ask iv noise vega open_interest "
-    "model_iv residual z".split()
+    "model_iv residual z first second difference".split()
 )
-_INSTANTS = frozenset("as_of opened_at last_seen resolved_at expiry known_wall".split())
+_INSTANTS = frozenset(
+    "as_of opened_at last_seen resolved_at expiry known_wall first_as_of second_as_of".split()
+)
 _WHOLE = frozenset("n at_bound".split())
 
 

@@ -29,7 +29,7 @@ LINES = [
     "archive",
     "venues sandbox store channels settings",
     "config",
-    "pipeline health telling",
+    "pipeline health telling questions",
     "jobs watchdog replay",
     "backfill",
     "rehearsal",

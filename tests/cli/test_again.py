@@ -64,3 +64,35 @@ def test_what_is_not_there_is_a_usage_error(desk: Any, words: list[str], said: s
     answer = desk("replay", *words)
     assert answer.code == 2
     assert said in answer.err
+
+
+def test_two_models_and_two_nights_are_set_side_by_side(desk: Any) -> None:
+    two = desk("compare", "--underlying", "BTC", "--model", "black", "--model", "svi", "-f", "json")
+    rows = {(r["metric"], r["scope"]): r for r in json.loads(two.out)}
+    chain = rows["rmse_iv", "chain"]
+    assert chain["difference"] == chain["second"] - chain["first"] < 0
+    words = "compare --underlying BTC --model svi --at 2026-01-06 --at 2026-01-08".split()
+    table = desk(*words)
+    assert "BTC svi, 2026-01-06 22:30 against 2026-01-08 22:30 UTC" in table.out
+    assert "expiry:" not in table.out
+    one = desk("compare", "--underlying", "BTC", "--model", "svi")
+    assert (one.code, "two models of one night" in one.err) == (2, True)
+
+
+@pytest.mark.parametrize("suffix", ["png", "html"])
+def test_a_surface_is_drawn_to_a_file(desk: Any, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"smiles.{suffix}"
+    drawn = desk("surface", "--underlying", "BTC", "--plot", str(path))
+    assert drawn.code == 0, drawn.err
+    assert "2 models drawn to" in drawn.err
+    assert path.read_bytes()[:4] in (b"\x89PNG", b"<!do")
+
+
+def test_the_board_and_the_history_are_told_as_known_then(desk: Any) -> None:
+    known = ("--as-known", "2026-01-06")  # years before the backfill of this test
+    nothing = desk("history", "--metric", "rmse_iv", *known, "-f", "json")
+    assert json.loads(nothing.out) == []
+    live = desk("history", "--metric", "rmse_iv", *known, "--assume-live", "-f", "json")
+    assert {r["as_of"][:10] for r in json.loads(live.out)} == {"2026-01-05", "2026-01-06"}
+    board = desk("status", *known, "--assume-live", "-f", "json")
+    assert {r["as_of"][:10] for r in json.loads(board.out)} == {"2026-01-06"}

@@ -46,7 +46,7 @@ def test_nights_come_back_in_order_as_one_process_would_make_them(chains: list[S
             assert content(there) == content(here)
 
 
-def test_units_are_taken_only_as_far_ahead_as_there_is_room(chains: list[Snapshot]) -> None:
+def test_units_are_taken_only_when_their_turn_comes(chains: list[Snapshot]) -> None:
     taken: list[int] = []
 
     def many() -> Iterator[Unit[int]]:
@@ -57,10 +57,6 @@ def test_units_are_taken_only_as_far_ahead_as_there_is_room(chains: list[Snapsho
     coming = measured(many(), RULES, workers=1)
     next(coming)
     assert taken == [0]
-    with closing(measured(many(), RULES, workers=2)) as coming:  # type: ignore[type-var]
-        taken.clear()
-        assert next(coming)[1] is None
-        assert taken == [0]  # what is done is handed on at once
 
 
 def test_a_killed_worker_costs_its_unit_only(chains: list[Snapshot]) -> None:
@@ -120,3 +116,16 @@ def test_without_dask_its_engine_says_what_to_install(
     monkeypatch.delitem(sys.modules, "monitor.scaleout.cluster", raising=False)
     with pytest.raises(ConfigurationError, match=r"pip install 'misspec\[cluster\]'"):
         next(measured([Unit(0, chains[0])], RULES, engine="dask"))
+
+
+def test_workers_that_cannot_start_are_not_blamed_on_the_snapshot(
+    chains: list[Snapshot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "ATTEMPTS", 1)
+    monkeypatch.setattr(processes, "_settle", _fall)
+    with pytest.raises(WorkerLost, match="no worker process could be started"):
+        next(measured([Unit(0, chains[0])], RULES, workers=2))
+
+
+def _fall() -> None:
+    os._exit(1)
