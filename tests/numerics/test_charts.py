@@ -180,11 +180,11 @@ def test_limits_stay_finite_where_most_values_are_equal():
         assert min(limits.cusum, limits.shewhart) >= 1.0
 
 
-def chance_of_an_alarm(T, *, phi, df, references, rng, two_sided=True, futures=200):
+def chance_of_an_alarm(T, *, phi, df, references, rng, two_sided=True, futures=200, paths=1_500):
     """Return the chance of an alarm within the horizon for each of many references, no change."""
     out = []
     for i, reference in enumerate(autoregression(rng, references, T, phi=phi, df=df)):
-        limits = limits_of(reference, i, two_sided=two_sided, paths=1_500)
+        limits = limits_of(reference, i, two_sided=two_sided, paths=paths)
         x = np.empty((futures, HORIZON + 1))
         x[:, 0] = reference[-1]
         e = innovations(rng, (futures, HORIZON), df)
@@ -201,9 +201,11 @@ def chance_of_an_alarm(T, *, phi, df, references, rng, two_sided=True, futures=2
 @pytest.mark.parametrize(("phi", "df"), [(0.0, None), (0.8, None), (0.8, 5.0)])
 def test_the_chance_of_a_false_alarm_is_about_as_stated_at_sixty_nights(phi, df):
     rng = np.random.default_rng(6)
-    chance = chance_of_an_alarm(60, phi=phi, df=df, references=30, rng=rng)
-    # A quarter of the nominal chance is what the method owes; 4 standard errors are the sample's.
-    slack = 0.25 * DESK + 4.0 * np.std(chance) / np.sqrt(len(chance))
+    chance = chance_of_an_alarm(60, phi=phi, df=df, references=60, rng=rng, paths=500, futures=60)
+    # A quarter of the nominal chance is what the method owes. The rest is the sample's: over many
+    # references the chance has a deviation of 0.21 to 0.28 (500 each), here over the root of 60;
+    # the sample's own would be small just where its references happen to be easy ones.
+    slack = 0.25 * DESK + 3.0 * 0.28 / np.sqrt(60)
     assert np.mean(chance) == pytest.approx(DESK, abs=slack)
 
 
