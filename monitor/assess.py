@@ -23,11 +23,13 @@ from monitor.diagnostics.base import (
     Evidence,
     History,
     MetricValue,
+    PastFit,
     Outcome,
     measure,
     measure_alone,
 )
 from monitor.incidents.lifecycle import advance
+from monitor.judging import noted, rebased
 from monitor.market.build import build_quotes
 from monitor.market.quotes import Quotes
 from monitor.market.snapshot import Snapshot
@@ -160,6 +162,7 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
     """
     snapshot, quotes = night.snapshot, night.quotes
     run = run_of(snapshot, past, rules, stream=stream, slot=slot)
+    past = replace(past, history=rebased(past.history, rules.judgements))
     chain = Evidence(snapshot, quotes, past.history, drift=rules.drift)
     metrics, rejections = _sorted_out(measure(chain, night.market))
     rejections = [*quotes.rejections, *snapshot.context.missing, *rejections]
@@ -177,6 +180,7 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
         use = rules.inventory.get(name, _NOT_IN_INVENTORY)
         judged = judge_model(name, fit, numbers, verdicts[0], use, rules.judgement, rules.drift)
         verdicts.append(judged)
+    verdicts = [noted(verdict, rules.judgements) for verdict in verdicts]
     transitions = advance(
         verdicts,
         past.incidents,
@@ -226,10 +230,17 @@ def _evidence_on(chain: Evidence, model: Model, fit: Fit, night: Night, rules: R
 
 def _carried(history: History, model: Model, grid: Grid) -> np.ndarray | None:
     past = history.fits.get(model.name)
-    if past is None:
+    if past is None or not _same_parameters(past, model):
         return None
     carried = model.carry(past.params, past.expiry_ms, past.tau, grid)
     return carried if np.isfinite(carried).any() else None
+
+
+def _same_parameters(past: PastFit, model: Model) -> bool:
+    """Return whether a stored fit is of the model as it is: a release may have changed it since."""
+    names = tuple(name.split("@")[0] for name in past.names)
+    slices = len(past.expiry_ms) if model.per_expiry else 1
+    return names == tuple(p.name for p in model.parameters) * slices
 
 
 def _refreshed(

@@ -26,11 +26,14 @@ from monitor.market.snapshot import Snapshot
 from monitor.outcome import Rejection
 from monitor.verdict.base import PastVerdict, Verdict
 from monitor.verdict.inventory import DEFAULT_INVENTORY, ModelUse
+from monitor.verdict.judgement import Judgement, JudgementKind
 from monitor.verdict.rules import JudgementRules
 
 _PURE = (
     "numerics pricing models market calibration diagnostics replication stress verdict incidents"
 ).split()
+# Modules of no package that numbers go through: digests and time, the units of prices, the pass.
+_PURE_MODULES = ("arrays.py", "assess.py", "conventions.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ class Rules:
         The rules of each step.
     inventory : mapping of model to ModelUse
         A model without an entry is a benchmark.
+    judgements : tuple of Judgement
+        What experts said of this night; inventory and cleaning are those under it already.
     """
 
     models: tuple[str, ...] = ("black", "adhoc", "svi", "heston")
@@ -71,10 +76,12 @@ class Rules:
     judgement: JudgementRules = JudgementRules()
     incidents: IncidentRules = IncidentRules()
     inventory: Mapping[str, ModelUse] = field(default_factory=lambda: dict(DEFAULT_INVENTORY))
+    judgements: tuple[Judgement, ...] = ()
 
     def digest(self) -> str:
         """Return the SHA-256 of the rules."""
         uses = [(name, self.inventory[name]) for name in sorted(self.inventory)]
+        said = [j.effect for j in self.judgements if j.kind is not JudgementKind.ANNOTATE]
         return digest_of(
             [
                 self.models,
@@ -84,6 +91,7 @@ class Rules:
                 self.judgement,
                 self.incidents,
                 uses,
+                *([said] if said else []),
             ]
         )
 
@@ -154,8 +162,10 @@ class Past:
         """Return the SHA-256 of what can change a number, a verdict or an incident."""
         # Who has acknowledged what changes no number, no verdict and no incident's life.
         machine = [
-            (i.key, i.id, i.severity, i.state == "resolved", i.opened_at_ms, i.resolved_at_ms)
-            + (i.runs_seen, i.runs_quiet, i.reopenings, i.models, i.members)
+            (
+                *(i.key, i.id, i.severity, i.state == "resolved", i.opened_at_ms, i.resolved_at_ms),
+                *(i.runs_seen, i.runs_quiet, i.reopenings, i.models, i.members),
+            )
             for i in sorted(self.incidents, key=lambda i: i.id)
         ]
         verdicts = [(model, self.verdicts[model]) for model in sorted(self.verdicts)]
@@ -203,8 +213,8 @@ def code_digest() -> str:
     """
     sha = sha256()
     root = files("monitor")
-    passes = [("assess.py", (root / "assess.py").read_bytes())]
-    for part in (passes, *(sorted(_sources(root / package, package)) for package in _PURE)):
+    modules = [(name, (root / name).read_bytes()) for name in _PURE_MODULES]
+    for part in (modules, *(sorted(_sources(root / package, package)) for package in _PURE)):
         for name, text in part:
             sha.update(name.encode())
             sha.update(text)

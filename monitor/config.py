@@ -183,7 +183,7 @@ class Config(BaseSettings):
         entries: list[Any] = list(value.values()) if isinstance(value, Mapping) else [value]
         for entry in entries:
             for key, number in asdict(entry).items():
-                if isinstance(number, str) or number is None:
+                if isinstance(number, str | tuple) or number is None:
                     continue
                 if not (isfinite(number) and number >= 0):
                     raise ValueError(f"{key} must be zero or more, was {number}")

@@ -7,6 +7,7 @@ news are one transaction, and `monitor.telling` reads what that transaction left
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from monitor.assessment import Assessment, Past, Rules, Stream
 from monitor.diagnostics.drift import HISTORY_METRICS
 from monitor.errors import UsageError
 from monitor.incidents.lifecycle import is_blind
+from monitor.judging import rules_under
 from monitor.market.snapshot import Snapshot
 from monitor.store.base import Store
+from monitor.store.judgements import list_judgements
 from monitor.store.reader import has_run, read_past
 from monitor.store.writer import write_assessment
 from monitor.venues import Venue
@@ -65,6 +68,30 @@ def past_of(store: Store, stream: Stream, slot: str, *, as_known: datetime | Non
     )
 
 
+def in_force(
+    store: Store,
+    rules: Rules,
+    stream: Stream,
+    as_of_ms: int,
+    *,
+    as_known: datetime | None = None,
+    without: Collection[str] = (),
+) -> Rules:
+    """Return the rules of one night: those configured, under the expert judgements on record.
+
+    Parameters
+    ----------
+    as_known : datetime, optional
+        The desk's time up to which judgements are known; all of them by default.
+    without : collection of str
+        Ids of judgements to leave out, to see what they did.
+    """
+    said = [j for j in list_judgements(store, as_known=as_known) if j.id not in set(without)]
+    return rules_under(
+        rules, said, venue=stream.venue, underlying=stream.underlying, as_of_ms=as_of_ms
+    )
+
+
 def run_pass(
     store: Store,
     snapshot: Snapshot,
@@ -83,6 +110,7 @@ def run_pass(
     store : Store
     snapshot : Snapshot
     rules : Rules
+        As configured; expert judgements in force are laid over them here.
     stream : Stream
     slot : str
     wall : datetime
@@ -103,9 +131,11 @@ def run_pass(
         Nothing of the run was kept.
     """
     past = past_of(store, stream, slot)
+    configured, rules = rules, in_force(store, rules, stream, snapshot.as_of_ms)
     if has_run(store, run_of(snapshot, past, rules, stream=stream, slot=slot).id):
         return None
-    night = night or measure_snapshot(snapshot, rules)
+    if night is None or rules.cleaning != configured.cleaning:  # an expert left something out
+        night = measure_snapshot(snapshot, rules)
     assessment = judge_night(night, past, rules, stream=stream, slot=slot)
     write_assessment(store, assessment, wall=wall, tell=tell)
     return assessment
@@ -114,6 +144,7 @@ def run_pass(
 def is_stored(store: Store, snapshot: Snapshot, rules: Rules, *, stream: Stream, slot: str) -> bool:
     """Return whether `run_pass` would find that very run stored, and do nothing."""
     past = past_of(store, stream, slot)
+    rules = in_force(store, rules, stream, snapshot.as_of_ms)
     return has_run(store, run_of(snapshot, past, rules, stream=stream, slot=slot).id)
 
 

@@ -6,7 +6,7 @@ what is not, is named. With other rules, it says what would have been judged and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from monitor.assessment import Assessment, Past, Rules, code_digest
 from monitor.config import Config
 from monitor.errors import UsageError
 from monitor.models import MODELS
-from monitor.pipeline import past_of
+from monitor.pipeline import in_force, past_of
 from monitor.store import Store
 from monitor.store.content import (
     PERISHABLE,
@@ -97,8 +97,10 @@ class Change:
     replayed: str
 
 
-def rules_of(config: Config, run: StoredRun) -> Rules:
+def rules_of(store: Store, config: Config, run: StoredRun) -> Rules:
     """Return the rules a run was judged by, made again from a configuration.
+
+    Expert judgements that were on record then are laid over them.
 
     A run may have been asked for some of the configured models only.
 
@@ -112,6 +114,7 @@ def rules_of(config: Config, run: StoredRun) -> Rules:
     registered = tuple(m for m in MODELS if m in run.models)
     for models in (config.models, some, registered):
         tried = replace(rules, models=models)
+        tried = in_force(store, tried, run.stream, run.as_of_ms, as_known=run.known)
         if tried.digest() == run.config:
             return tried
     raise UsageError(
@@ -144,7 +147,7 @@ def replay(store: Store, config: Config, run_id: str, *, archive: Sequence[Path]
         If its chain is not to be found, or was damaged.
     """
     run = find_run(store, run_id)
-    rules = rules_of(config, run)
+    rules = rules_of(store, config, run)
     found, past = _again(store, config, run, rules, archive)
     stored, computed = read_content(store, run.id), content_of(found)
     gone = [p for p in PERISHABLE if computed[p] and not stored[p]]
@@ -159,11 +162,18 @@ def replay(store: Store, config: Config, run_id: str, *, archive: Sequence[Path]
 
 
 def what_if(
-    store: Store, config: Config, rules: Rules, run_id: str, *, archive: Sequence[Path] = ()
+    store: Store,
+    config: Config,
+    rules: Rules,
+    run_id: str,
+    *,
+    archive: Sequence[Path] = (),
+    without: Collection[str] = (),
 ) -> tuple[Replay, tuple[Change, ...]]:
     """Return what other rules would have said of a stored run's night, given the same past.
 
     The nights before it stay as they were judged: a rule that looks back sees what was stored.
+    Expert judgements that were on record then hold, but for those whose ids are in `without`.
 
     Raises
     ------
@@ -171,6 +181,7 @@ def what_if(
         As `replay`.
     """
     run = find_run(store, run_id)
+    rules = in_force(store, rules, run.stream, run.as_of_ms, as_known=run.known, without=without)
     found, past = _again(store, config, run, rules, archive)
     stored, computed = read_content(store, run.id), content_of(found)
     remarks = tuple(_remarks(run, past, []))

@@ -51,6 +51,14 @@ def replay(
             help="Say what the rules of this file would have judged and told instead.",
         ),
     ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--without-judgement",
+            metavar="ID",
+            help="Say what would have been judged and told without this expert judgement.",
+        ),
+    ] = None,
     archive: Annotated[
         list[Path] | None,
         typer.Option("--archive", metavar="PATH", help="Where else chains lie; repeatable."),
@@ -67,8 +75,8 @@ def replay(
     desk = desk_of(context)
     with desk.store(readonly=True) as store:
         ids = list(_asked(store, run_id or [], random, seed))
-        if with_config is not None:
-            _what_if(store, context, ids, with_config, archive or [], form)
+        if with_config is not None or without:
+            _what_if(store, context, ids, with_config, without or [], archive or [], form)
             return
         done = []
         with stderr_console().status("replaying …") as status:
@@ -132,25 +140,30 @@ def _what_if(
     store: Store,
     context: typer.Context,
     ids: list[str],
-    path: Path,
+    path: Path | None,
+    without: list[str],
     archive: list[Path],
     form: Format,
 ) -> None:
     from monitor.config import load_config
     from monitor.replay import what_if
+    from monitor.store.judgements import find_judgement
 
     config = desk_of(context).config
-    rules = load_config(path).rules()
+    rules = (config if path is None else load_config(path)).rules()
+    ids_out = [find_judgement(store, j).id for j in without]
     rows = []
     for one in ids:
-        done, changes = what_if(store, config, rules, one, archive=archive)
+        done, changes = what_if(store, config, rules, one, archive=archive, without=ids_out)
         rows += [{"run_id": done.run.id, **asdict(change)} for change in changes]
         for remark in done.remarks:
             stderr_console().print(f"{done.run.id}: {remark}")
+    said = [f"by the rules of {path}"] * (path is not None)
+    others = ", ".join([*said, *(f"without judgement {j}" for j in ids_out)])
     emit(
         frame_of(rows, CHANGES),
         form,
-        title=f"Stored, and by the rules of {path}",
+        title=f"Stored, and {others}",
         columns=CHANGES,
-        empty=f"the rules of {path} would have said the same of every run",
+        empty=f"{others}, every run would have said the same",
     )

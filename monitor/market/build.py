@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
 import numpy as np
 
 from monitor.arrays import BoolArray, FloatArray, IntArray
@@ -14,7 +17,7 @@ from monitor.conventions import (
 from monitor.market.cleaning import CleaningRules, first_reason, tick_size
 from monitor.market.forward import parity_bounds, venue_forward
 from monitor.market.quotes import Quotes
-from monitor.market.snapshot import Snapshot
+from monitor.market.snapshot import CHAIN_FLOATS, Snapshot
 from monitor.outcome import Rejection
 from monitor.pricing.black import black_vega
 from monitor.pricing.implied import implied_deviation
@@ -41,10 +44,11 @@ def build_quotes(snapshot: Snapshot, rules: CleaningRules) -> Quotes:
     Quotes
         Without quotes where none is left; the rejections say why.
     """
+    snapshot, rejections = _without_excluded(snapshot, rules)
     expiry_ms, which = np.unique(snapshot.expiry_ms, return_inverse=True)
     tau = tenor(snapshot.as_of_ms, expiry_ms)
     forward = np.array([venue_forward(snapshot, int(e)) for e in expiry_ms])
-    rejections = _short_expiries(expiry_ms, tau, rules)
+    rejections += _short_expiries(expiry_ms, tau, rules)
 
     out_of_the_money = np.where(
         snapshot.is_call, snapshot.strike > forward[which], snapshot.strike <= forward[which]
@@ -90,6 +94,30 @@ def build_quotes(snapshot: Snapshot, rules: CleaningRules) -> Quotes:
         rejections=tuple(rejections),
         **{name: column[good] for name, column in columns.items()},
     )
+
+
+def _without_excluded(snapshot: Snapshot, rules: CleaningRules) -> tuple[Snapshot, list[Rejection]]:
+    """Return the snapshot without what is left out by hand, and what that was.
+
+    It is no judgement on the feed: it counts in no rejection rate, and no forward is checked by it.
+    """
+    out = [any(fnmatchcase(name, p) for p in rules.excluded) for name in snapshot.instrument]
+    if not any(out):
+        return snapshot, []
+    kept = np.flatnonzero(~np.array(out))
+    columns = {
+        name: getattr(snapshot, name)[kept] for name in (*CHAIN_FLOATS, "expiry_ms", "is_call")
+    }
+    names = {
+        name: tuple(getattr(snapshot, name)[i] for i in kept)
+        for name in ("instrument", "underlying_index")
+    }
+    rejections = [
+        Rejection("exclusion", "excluded", name, "left out by hand")
+        for name, is_out in zip(snapshot.instrument, out, strict=True)
+        if is_out
+    ]
+    return replace(snapshot, **columns, **names), rejections
 
 
 def _short_expiries(expiry_ms: IntArray, tau: FloatArray, rules: CleaningRules) -> list[Rejection]:

@@ -23,6 +23,8 @@ class CleaningRules:
         Widest bid–ask in vol, a decimal.
     min_quotes_per_expiry : int
         Thinner expiries are left out whole.
+    excluded : tuple of str
+        Instruments left out by hand, as names or patterns: ``BTC-27MAR26-*``.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -30,6 +32,7 @@ class CleaningRules:
     min_tenor_h: float = 12.0
     max_width_iv: float = 0.10
     min_quotes_per_expiry: int = 3
+    excluded: tuple[str, ...] = ()
 
 
 def tick_size(price: FloatArray, price_unit: str) -> FloatArray:
