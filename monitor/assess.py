@@ -23,8 +23,8 @@ from monitor.diagnostics.base import (
     Evidence,
     History,
     MetricValue,
-    PastFit,
     Outcome,
+    PastFit,
     measure,
     measure_alone,
 )
@@ -163,7 +163,7 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
     snapshot, quotes = night.snapshot, night.quotes
     run = run_of(snapshot, past, rules, stream=stream, slot=slot)
     past = replace(past, history=rebased(past.history, rules.judgements))
-    chain = Evidence(snapshot, quotes, past.history, drift=rules.drift)
+    chain = Evidence(snapshot, quotes, _readable(past.history), drift=rules.drift)
     metrics, rejections = _sorted_out(measure(chain, night.market))
     rejections = [*quotes.rejections, *snapshot.context.missing, *rejections]
     verdicts = [_market_verdict(snapshot, metrics, rejections, past, rules)]
@@ -218,6 +218,20 @@ def _market_verdict(
     return judge_market(snapshot, numbers, rules.judgement, rules.drift)
 
 
+def _readable(history: History) -> History:
+    """Return the history without fits of models that a release has changed or dropped since."""
+    return replace(history, fits={n: f for n, f in history.fits.items() if _is_of_today(f)})
+
+
+def _is_of_today(past: PastFit) -> bool:
+    if past.model not in MODELS:
+        return False
+    model = MODELS[past.model]
+    names = tuple(name.split("@")[0] for name in past.names)
+    slices = len(past.expiry_ms) if model.per_expiry else 1
+    return names == tuple(p.name for p in model.parameters) * slices
+
+
 def _evidence_on(chain: Evidence, model: Model, fit: Fit, night: Night, rules: Rules) -> Evidence:
     """Return the evidence on one model: tonight's fit, and last night's laid on tonight."""
     frozen_iv, refreshed = None, None
@@ -230,17 +244,10 @@ def _evidence_on(chain: Evidence, model: Model, fit: Fit, night: Night, rules: R
 
 def _carried(history: History, model: Model, grid: Grid) -> np.ndarray | None:
     past = history.fits.get(model.name)
-    if past is None or not _same_parameters(past, model):
+    if past is None:
         return None
     carried = model.carry(past.params, past.expiry_ms, past.tau, grid)
     return carried if np.isfinite(carried).any() else None
-
-
-def _same_parameters(past: PastFit, model: Model) -> bool:
-    """Return whether a stored fit is of the model as it is: a release may have changed it since."""
-    names = tuple(name.split("@")[0] for name in past.names)
-    slices = len(past.expiry_ms) if model.per_expiry else 1
-    return names == tuple(p.name for p in model.parameters) * slices
 
 
 def _refreshed(

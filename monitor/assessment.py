@@ -33,7 +33,7 @@ _PURE = (
     "numerics pricing models market calibration diagnostics replication stress verdict incidents"
 ).split()
 # Modules of no package that numbers go through: digests and time, the units of prices, the pass.
-_PURE_MODULES = ("arrays.py", "assess.py", "conventions.py")
+_PURE_MODULES = ("arrays.py", "assess.py", "conventions.py", "judging.py")
 
 
 @dataclass(frozen=True, slots=True)
