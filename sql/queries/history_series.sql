@@ -1,7 +1,7 @@
--- The series of one metric.
-SELECT s.key, s.stream_key, NULLIF(s.model, '') AS model, s.scope, s.unit
+-- The series of one metric in some streams.
+SELECT s.key, NULLIF(s.model, '') AS model, s.scope, s.unit
 FROM series s
-WHERE s.metric = :metric
+WHERE s.metric = :metric AND s.stream_key IN :streams
   AND (CAST(:model AS TEXT) IS NULL OR s.model = :model)
   AND (CAST(:scope AS TEXT) IS NULL OR s.scope = :scope)
 ORDER BY s.model, s.scope, s.unit
