@@ -50,7 +50,9 @@ def run_all(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-        return [future.result() for future in futures]
+    # A worker hands its last ticks over as it leaves: only now are all of them here.
+    _drain(ticks, tick)
+    return [future.result() for future in futures]
 
 
 def _begin(ticks: Any) -> None:
