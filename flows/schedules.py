@@ -14,6 +14,7 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows.nightly import nightly
 from flows.server import own_server
+from flows.watchdog import watchdog
 from monitor.config import Config
 
 # A run that finds its predecessor still at work leaves: two would fight for the same slot.
@@ -43,8 +44,18 @@ def scheduled(config: Config, path: Path | None) -> list[RunnerDeployment]:
         entrypoint_type=EntrypointType.MODULE_PATH,
         description="Fetch, judge and store every chain, then tell the desk.",
     )
-    assert isinstance(night, RunnerDeployment)  # a coroutine only within an event loop
-    return [night]
+    watch = watchdog.to_deployment(
+        "watchdog",
+        schedule=Cron(config.schedule.watchdog, timezone="UTC"),
+        paused=False,
+        parameters={"config": str(path.absolute()) if path else None},
+        concurrency_limit=ONE_AT_A_TIME,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+        description="Look whether the jobs were done and the messages delivered.",
+    )
+    # Coroutines only within an event loop.
+    assert isinstance(night, RunnerDeployment) and isinstance(watch, RunnerDeployment)
+    return [night, watch]
 
 
 def serve_schedules(config: Config, path: Path | None, say: Callable[[str], None]) -> None:
@@ -59,5 +70,6 @@ def serve_schedules(config: Config, path: Path | None, say: Callable[[str], None
 
 
 def _serve(config: Config, path: Path | None, url: str, say: Callable[[str], None]) -> None:
-    say(f"nightly at {config.schedule.nightly} (cron, UTC), by the server {url}; Ctrl-C stops")
+    crons = f"nightly at {config.schedule.nightly}, watchdog at {config.schedule.watchdog}"
+    say(f"{crons} (cron, UTC), by the server {url}; Ctrl-C stops")
     serve(*scheduled(config, path), limit=LIMIT, print_starting_message=False)

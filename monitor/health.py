@@ -82,13 +82,19 @@ def try_routes(config: Config, severities: Sequence[Severity]) -> Iterator[Check
         urls = config.alerts.routes.of(severity)
         if not urls:
             yield Check(str(severity), "warning", "no receiver: messages stay in the log")
-        for url in urls:
-            answer = apprise_sender(url, _TestMessage(severity), Limits().timeout_s)
-            if answer.sent:
-                yield Check(str(severity), "ok", f"{target_name(url)} took it")
-            else:
-                advice = "correct alerts.routes, or look at the receiver's own log"
-                yield Check(str(severity), "error", answer.reason, advice)
+        yield from (_tried(str(severity), url, severity) for url in urls)
+    for rule in config.alerts.rules:
+        meant = [s for s in severities if str(s) in (rule.severity or [str(s)])]
+        if meant:
+            yield from (_tried(str(rule.matcher), url, meant[-1]) for url in rule.to)
+
+
+def _tried(what: str, url: str, severity: Severity) -> Check:
+    answer = apprise_sender(url, _TestMessage(severity), Limits().timeout_s)
+    if answer.sent:
+        return Check(what, "ok", f"{target_name(url)} took it")
+    advice = "correct alerts in the configuration, or look at the receiver's own log"
+    return Check(what, "error", answer.reason, advice)
 
 
 def _guarded(what: str, check: Callable[[], Check]) -> Check:
@@ -162,9 +168,11 @@ async def _clock(config: Config, name: str) -> int:
 
 def _channels(config: Config) -> Check:
     routes = {s.value: len(config.alerts.routes.of(s)) for s in Severity}
-    if not any(routes.values()):
+    if not config.alerts.urls:
         advice = "set alerts.routes to Apprise URLs, then `misspec alerts test`"
         return Check("channels", "warning", "no receiver: incidents stay in the log", advice)
     said = ", ".join(f"{name}: {n}" for name, n in routes.items())
+    if config.alerts.rules:
+        said += f", rules: {len(config.alerts.rules)}"
     advice = "" if routes["red"] else "name a receiver of red incidents in alerts.routes.red"
     return Check("channels", "ok" if routes["red"] else "warning", f"receivers {said}", advice)

@@ -26,9 +26,10 @@ from monitor.market.snapshot import MarketContext, Snapshot
 from monitor.models import MODELS
 from monitor.outcome import Rejection
 from monitor.pipeline import fetch, is_usable, run_pass, slot_of
-from monitor.store import SchemaState, Store, open_store
+from monitor.store import Store
 from monitor.store.frames import status_frame
 from monitor.store.writer import record_job
+from monitor.telling import open_database as open_database
 from monitor.venues import VENUES, Venue, open_venue
 from monitor.verdict.base import Kind, Status
 from monitor.verdict.market import MARKET
@@ -71,14 +72,6 @@ class PassResult:
 def now() -> datetime:
     """Return the desk's time."""
     return datetime.now(UTC)
-
-
-def open_database(config: Config) -> Store:
-    """Return the store, created where there is none yet; an older schema is not touched."""
-    store = open_store(config.database)
-    if store.check() is SchemaState.EMPTY:
-        store.upgrade()
-    return store
 
 
 def targets(

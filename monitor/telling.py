@@ -16,11 +16,19 @@ from monitor.incidents.base import Message
 from monitor.incidents.digest import Digest, address, message_of
 from monitor.incidents.matching import Route
 from monitor.incidents.news import Plan, plan
-from monitor.store.base import Store
+from monitor.store import SchemaState, Store, open_store
 from monitor.store.news import Desk, board_rows, gather
 from monitor.verdict.base import Severity
 
 CADENCE = "day"  # of the streams on the desk's board
+
+
+def open_database(config: Config) -> Store:
+    """Return the store, created where there is none yet; an older schema is not touched."""
+    store = open_store(config.database)
+    if store.check() is SchemaState.EMPTY:
+        store.upgrade()
+    return store
 
 
 def tell(

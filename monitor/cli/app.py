@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from monitor import __version__
-from monitor.cli import again, alerts, board, care, demo, known, night, pairs, prove, sandbox
+from monitor.cli import again, alerts, board, care, demo, judge, known, night, pairs, prove, sandbox
 from monitor.cli.context import Desk
 from monitor.errors import MonitorError, UsageError
 
@@ -27,7 +27,7 @@ app = typer.Typer(
     "configuration · 3 only with --fail-on.",
 )
 
-for module in (demo, night, board, pairs, again, alerts, known, sandbox, prove, care):
+for module in (demo, night, board, pairs, again, alerts, judge, known, sandbox, prove, care):
     module.add_to(app)
 
 

@@ -15,6 +15,7 @@ db = typer.Typer(no_args_is_help=True, help="The database: where it is, its sche
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(doctor)
+    app.command()(watchdog)
     app.add_typer(db, name="db")
 
 
@@ -28,6 +29,27 @@ def doctor(context: typer.Context, form: FormatOption = Format.TABLE) -> None:
     emit(frame_of([asdict(c) for c in checks], columns), form)
     if any(c.outcome == "error" for c in checks):
         raise typer.Exit(1)
+
+
+def watchdog(context: typer.Context) -> None:
+    """Look whether every night was done and every message delivered; tell what was not.
+
+    It needs the database and nothing else, so that cron or systemd can run it where the scheduler
+    does not: `15 * * * *  misspec watchdog`. It expects the nights of schedule.nightly from its
+    first run on. What is missing, late, partial or empty, and what cannot be delivered, becomes an
+    incident of cause job; it also sends the weekly test message. Leaves with code 1 if anything is
+    wrong, one line each on stdout.
+    """
+    from datetime import UTC, datetime
+
+    from monitor.watchdog import watch
+
+    found = watch(desk_of(context).config, now=datetime.now(UTC))
+    for trouble in found.troubles:
+        print(trouble)
+    if found.troubles:
+        raise typer.Exit(1)
+    print("all was done that was due")
 
 
 @db.command()

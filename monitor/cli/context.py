@@ -113,6 +113,18 @@ def upper_edge(text: str | None) -> datetime | None:
     return None if bound is None else bound + _TICK
 
 
+_SPANS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+def moment_ahead(text: str, now: datetime) -> datetime:
+    """Return the moment a span ahead of now, given as ``12h``, ``3d``, ``2w``, or as a time."""
+    number, unit = text[:-1], text[-1:]
+    if unit in _SPANS and number.replace(".", "", 1).isdigit():
+        return now + float(number) * _SPANS[unit]
+    moment, is_day = _moment(text)
+    return moment + timedelta(days=1) if is_day else moment
+
+
 def _moment(text: str) -> tuple[datetime, bool]:
     try:
         day = date.fromisoformat(text)

@@ -6,12 +6,12 @@ given, each slot is spoken for by the run that speaks for it now; with it, by th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, text
 from sqlalchemy.engine import Connection
 
 from monitor.errors import UnknownNameError, UsageError
@@ -131,6 +131,7 @@ def alerts_frame(
     state: str | None = None,
     all: bool = False,
     as_known: datetime | None = None,
+    silenced: Callable[[Incident], bool] = lambda _: False,
 ) -> pd.DataFrame:
     """Return incidents as they stand, oldest first, with the columns `ALERTS`.
 
@@ -140,6 +141,8 @@ def alerts_frame(
         Only those in this state.
     all : bool
         Resolved ones too; by default only open and acknowledged ones.
+    silenced : callable
+        Whether a silence keeps an incident from being told: a matter of the desk's clock.
 
     Raises
     ------
@@ -151,7 +154,7 @@ def alerts_frame(
     with store.reading() as connection:
         standings = read_standings(connection, as_known=until_text(as_known))
     rows = [
-        _alert(standing.incident)
+        _alert(standing.incident, silenced(standing.incident))
         for standing in standings
         if (
             standing.incident.state == state
@@ -160,6 +163,17 @@ def alerts_frame(
         )
     ]
     return frame_of_rows(ALERTS, rows)
+
+
+def messages_frame(store: Store, *, all: bool = False) -> pd.DataFrame:
+    """Return messages and how each receiver of each fared, oldest first.
+
+    Those that all their receivers have are left out, unless all are asked for.
+    """
+    wanted = "SELECT * FROM message_log {} ORDER BY queued_wall, message_key, target"
+    with store.reading() as connection:
+        found = connection.execute(text(wanted.format("" if all else "WHERE state <> 'sent'")))
+        return frame_of_rows(tuple(found.keys()), [tuple(row) for row in found])
 
 
 def surface_frame(
@@ -260,12 +274,12 @@ def _findings(
     return out
 
 
-def _alert(incident: Incident) -> tuple[Any, ...]:
+def _alert(incident: Incident, silenced: bool) -> tuple[Any, ...]:
     shown = {
         "state": str(incident.state),
         "severity": str(incident.severity),
         "cause": str(incident.cause),
-        "silenced": False,
+        "silenced": silenced,
         "opened_at": iso_from_ms(incident.opened_at_ms),
         "last_seen": iso_from_ms(incident.last_seen_ms),
         "resolved_at": iso_or_none(incident.resolved_at_ms),

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.engine import Connection
 
 from monitor.arrays import digest_of
@@ -101,6 +101,22 @@ def find_judgement(store: Store, id_: str) -> Judgement:
     """Return the judgement whose id begins so. Raises as `end_judgement` does."""
     with store.reading() as connection:
         return _find(connection, id_)
+
+
+def next_night(store: Store, venue: str | None, underlying: str | None) -> datetime | None:
+    """Return the venue's time just after the latest stored run of a place; None without a run.
+
+    What is said today is about nights to come, by the venue's clock and not by the desk's.
+    """
+    r, t = schema.runs.c, schema.streams.c
+    wanted = select(func.max(r.as_of)).join(schema.streams, t.key == r.stream_key)
+    if venue is not None:
+        wanted = wanted.where(t.venue == venue)
+    if underlying is not None:
+        wanted = wanted.where(t.underlying == underlying)
+    with store.reading() as connection:
+        latest = connection.scalar(wanted)
+    return None if latest is None else from_ms(ms_from_iso(latest) + 1)
 
 
 def read_judgements(

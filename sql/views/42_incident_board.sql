@@ -7,7 +7,8 @@ SELECT
     m.opened_at, m.last_seen,
     CASE WHEN b.event = 'resolved' OR d.state IS NULL THEN m.resolved_at
          ELSE d.resolved_at END AS resolved_at,
-    m.value, m.threshold, m.usd, m.message, m.run_id, m.runs_seen, m.runs_quiet
+    m.value, m.threshold, m.usd, m.message, m.run_id, m.runs_seen, m.runs_quiet,
+    m.reopenings, m.models
 FROM incident_log m
 LEFT JOIN incident_log b ON b.id = m.id AND b.event_key = (
     SELECT e.event_key FROM incident_log e

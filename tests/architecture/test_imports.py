@@ -31,7 +31,7 @@ LINES = [
     "venues sandbox store channels settings",
     "config",
     "pipeline health telling questions",
-    "jobs watchdog replay",
+    "jobs watchdog replay scoring",
     "backfill",
     "rehearsal",
     "flows dashboard report proving",
