@@ -60,7 +60,7 @@ set_up() {
     # Constraints by environment also bind the build's own requirements; relative, for pip splits
     # the value at spaces.
     if ! (cd "$root" && PIP_CONSTRAINT=deploy/constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
-        "$venv/bin/python" -m pip install --quiet --editable '.[test,postgres]') >"$log" 2>&1; then
+        "$venv/bin/python" -m pip install --quiet --editable '.[test,postgres,cluster]') >"$log" 2>&1; then
         tail -n 30 "$log" >&2
         rm -f "$log"
         die "a package could not be fetched or installed; pip's own words stand above." \
