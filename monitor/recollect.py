@@ -77,7 +77,7 @@ def remember(
     before, verdicts = memory.past, {v.model: v for v in found.verdicts}
     history = History(
         fits=_fits(before, found, verdicts, nights[0]),
-        series=_series(before, found, frozenset(series)),
+        series=_series(before, found, verdicts.get(MARKET), frozenset(series)),
         chain_digest=found.snapshot.chain_digest,
         n_quotes=None if found.quotes is None else found.quotes.n,
         last_chain=_last_chain(before, found, verdicts, after.since(VERDICT_SLOTS)),
@@ -118,10 +118,11 @@ def _past_fit(fit: Fit, quotes: Quotes, as_of_ms: int) -> PastFit:
 
 
 def _series(
-    before: Past, found: Assessment, wanted: frozenset[tuple[str, str]]
+    before: Past, found: Assessment, market: Verdict | None, wanted: frozenset[tuple[str, str]]
 ) -> dict[SeriesKey, Series]:
     series = dict(before.history.series)
-    for m in found.metrics:
+    # What was measured on a chain that could not be judged is no past to be set against.
+    for m in () if _is_blind(market) else found.metrics:
         if (m.metric, m.scope) in wanted:
             key = (m.model, m.metric, m.scope)
             series[key] = _longer(series.get(key), found.run.as_of_ms, m.value)

@@ -85,6 +85,8 @@ def test_nights_chained_in_memory_are_those_chained_through_the_store(store: Sto
     assert_equal(memory.past, last)
     # The nights were as troubled as meant: else the comparison would prove little.
     assert {Event.OPENED, Event.RESOLVED} <= set(seen)
+    # Half a chain, the same chain again and a crossed one are no past for any number.
+    assert {len(s) for key, s in memory.past.history.series.items() if key[0] is None} == {4}
 
 
 def chain_through(store: Store, found: Iterable[Assessment]) -> None:

@@ -80,9 +80,9 @@ def read_past(
     -------
     Past
         Fits: each model's latest usable one within the last 120 slots; an older one says nothing
-        of tonight. Series: oldest first. Verdicts: of the last 30 slots. The last chain: of the
-        latest of those 30 that could be judged. Incidents: those not resolved, and those resolved
-        within the last 7 slots.
+        of tonight. Series: oldest first, of the nights that could be judged. Verdicts: of the last
+        30 slots. The last chain: of the latest of those 30 that could be judged. Incidents: those
+        not resolved, and those resolved within the last 7 slots.
 
     Raises
     ------
@@ -267,10 +267,13 @@ def _series(
     rows = connection.execute(_VALUES, bounds).cursor.fetchall()
     if not rows:
         return {}
+    span = {"market": MARKET, "low": bounds["low"], "high": bounds["high"]}
+    blind = [key for (key,) in connection.execute(_BLIND, span)]
     # All three columns as doubles: keys are far below 2**53.
     table = np.array(rows, dtype=np.float64)
     at = np.searchsorted(run_keys, table[:, 1])
     speaks = run_keys[np.minimum(at, len(run_keys) - 1)] == table[:, 1]
+    speaks &= ~np.isin(table[:, 1], blind)
     names = sorted(set(named.values()), key=repr)
     number = {name: i for i, name in enumerate(names)}
     number_of_key = {key: number[name] for key, name in named.items()}
@@ -304,6 +307,19 @@ _FINDINGS = (
     select(_f.run_key, _f.model_key, _f.kind, _f.metric, _f.scope)
     .where(_among(_f.run_key))
     .order_by(_f.run_key, _f.model_key, _f.i)
+)
+# Nights whose chain could not be judged: what was measured on them is no past.
+_BLIND = (
+    select(_v.run_key)
+    .join(schema.models, _m.key == _v.model_key)
+    .join(schema.findings, and_(_f.run_key == _v.run_key, _f.model_key == _v.model_key))
+    .where(
+        _m.name == bindparam("market"),
+        _v.run_key.between(bindparam("low"), bindparam("high")),
+        _v.status == str(Status.INCONCLUSIVE),
+        _f.kind == str(Kind.DATA),
+    )
+    .distinct()
 )
 _t = schema.fits.c
 _FIT_STATES = (
