@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from monitor.calibration.blocks import Block, Problem
+from monitor.calibration.coupled import Coupling
 from monitor.calibration.fit import Fit, FitStatus
 from monitor.calibration.objective import model_vol
 from monitor.calibration.trust import bounds_hit, spread_of, trust_of
@@ -13,8 +14,11 @@ from monitor.calibration.trust import bounds_hit, spread_of, trust_of
 _ORDER = (FitStatus.CONVERGED, FitStatus.MAX_EVALUATIONS, FitStatus.STALLED)
 
 
-def assemble(problem: Problem, blocks: list[Block]) -> Fit:
-    """Return the fit of all blocks, with what their Jacobians say."""
+def assemble(problem: Problem, blocks: list[Block], coupling: Coupling | None = None) -> Fit:
+    """Return the fit of all blocks, with what their Jacobians say.
+
+    `coupling`: what binds the blocks to each other, where anything does.
+    """
     quotes, free = problem.quotes, problem.free
     P, n = len(problem.lower), quotes.n
     params = np.concatenate([b.x for b in blocks]) if blocks else np.full(P, np.nan)
@@ -38,7 +42,14 @@ def assemble(problem: Problem, blocks: list[Block]) -> Fit:
         spread = max(spread, spread_of(b.ends, b.costs, trust.covariance))
         z = (iv[seen] - quotes.iv[seen]) / quotes.noise[seen]
         cost += 0.5 * float(np.sum(z * z))
-    # Slices are fitted apart, so their errors are independent; what has no error has none at all.
+    if coupling is not None:
+        joint = [blocks[j].place for j in coupling.slices]
+        own_all = np.concatenate([np.arange(P)[place.params] for place in joint])
+        seen = np.concatenate([np.arange(n)[place.points] for place in joint])
+        seen = seen[priced[seen]]
+        together = coupling.covariance(jacobian[np.ix_(seen, own_all)], quotes.noise[seen])
+        covariance[np.ix_(own_all, own_all)], leverage[seen] = together
+    # Slices fitted apart have independent errors; what has no error has none at all.
     unknown = np.isnan(params) | np.isnan(np.diagonal(covariance))
     covariance[unknown], covariance[:, unknown] = np.nan, np.nan
     status, reason = _verdict(blocks, priced)

@@ -7,12 +7,14 @@ import numpy as np
 from monitor.arrays import BoolArray, FloatArray
 from monitor.calibration.assemble import assemble
 from monitor.calibration.blocks import Problem, hold, solve_slices, solve_surface
+from monitor.calibration.coupled import solve_coupled
 from monitor.calibration.fit import Fit
 from monitor.calibration.objective import grid_of, model_vol
 from monitor.calibration.settings import CalibrationSettings
 from monitor.errors import DomainError
 from monitor.market.quotes import Quotes
 from monitor.models.base import Grid, Model
+from monitor.models.coupled import CoupledSlices
 from monitor.models.slices import SliceModel
 
 __all__ = ["CalibrationSettings", "calibrate", "evaluate", "grid_of", "model_iv"]
@@ -80,7 +82,10 @@ def calibrate(
         blocks = solve_slices(problem)
     else:
         blocks = solve_surface(problem)
-    return assemble(problem, blocks)
+    coupling = None
+    if isinstance(model, CoupledSlices) and np.all(free):
+        blocks, coupling = solve_coupled(problem, blocks)
+    return assemble(problem, blocks, coupling)
 
 
 def _cold_starts(model: Model, quotes: Quotes, grid: Grid, count: int) -> FloatArray:
