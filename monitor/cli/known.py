@@ -25,11 +25,13 @@ def models(form: FormatOption = Format.TABLE) -> None:
             "summary": model.summary,
             "parameters": " ".join(p.name for p in model.parameters),
             "per_expiry": model.per_expiry,
+            "cadence": model.cadence,
             "source": model.source,
         }
         for name, model in MODELS.items()
     ]
-    emit(frame_of(rows, ["name", "summary", "parameters", "per_expiry", "source"]), form)
+    columns = ["name", "summary", "parameters", "per_expiry", "cadence", "source"]
+    emit(frame_of(rows, columns), form)
 
 
 def metrics(form: FormatOption = Format.TABLE) -> None:

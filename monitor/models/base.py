@@ -109,6 +109,7 @@ class Model(ABC):
 
     A model `per_expiry` has its `parameters` once for each expiry, and its vector is the slices'
     vectors one after the other in the order of the grid: shape (m * p,). Otherwise shape (p,).
+    `cadence` says which pass it is meant for: what takes seconds a chain is fitted once a week.
     """
 
     name: ClassVar[str]
@@ -116,6 +117,7 @@ class Model(ABC):
     source: ClassVar[str]
     parameters: ClassVar[tuple[Parameter, ...]]
     per_expiry: ClassVar[bool]
+    cadence: ClassVar[Literal["nightly", "weekly"]] = "nightly"
 
     @abstractmethod
     def starts(self, grid: Grid, iv: FloatArray, noise: FloatArray) -> FloatArray:

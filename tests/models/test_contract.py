@@ -24,6 +24,7 @@ def model(request):
 def test_a_model_says_what_it_is_and_where_it_comes_from(model):
     assert model.name and model.summary and model.source
     assert MODELS[model.name] is model
+    assert model.cadence in ("nightly", "weekly")
     for parameter in model.parameters:
         assert parameter.lower < parameter.upper
         assert parameter.meaning
