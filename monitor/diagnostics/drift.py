@@ -58,7 +58,12 @@ MARKET_HEADLINES = (
     Headline("bf25", log=False, two_sided=True),
     Headline("atm_iv", log=True, two_sided=True),
 )
-HISTORY_METRICS = tuple((h.metric, CHAIN) for h in MODEL_HEADLINES + MARKET_HEADLINES)
+# How liquid the market usually is: triage sets tonight against it.
+LIQUIDITY_METRICS = ("width_iv", "half_width_rms_iv", "rejected_share")
+HISTORY_METRICS = (
+    *((h.metric, CHAIN) for h in MODEL_HEADLINES + MARKET_HEADLINES),
+    *((name, CHAIN) for name in LIQUIDITY_METRICS),
+)
 
 
 @metric(

@@ -102,6 +102,24 @@ def width_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
 
 
 @metric(
+    "half_width_rms_iv",
+    unit="vol",
+    level="market",
+    definition="Root mean square of half the bid–ask width in vol over the usable quotes: what "
+    "errors of a right model grow with.",
+    source=SOURCE,
+)
+def half_width_rms_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield the size of half-widths, in which the far options count most."""
+    quotes = evidence.quotes
+    if quotes.n:
+        half = 0.5 * (quotes.iv_ask - quotes.iv_bid)
+        yield metric.value(evidence, float(np.sqrt(np.mean(half**2))), n=quotes.n)
+    else:
+        yield Rejection("metric", "no_quotes", metric.name, "")
+
+
+@metric(
     "parity_gap",
     unit="share",
     level="market",

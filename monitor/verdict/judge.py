@@ -20,6 +20,7 @@ from monitor.calibration.fit import Fit
 from monitor.diagnostics.base import CHAIN
 from monitor.diagnostics.drift_rules import DriftRules
 from monitor.verdict.base import Cause, Finding, Kind, Severity, Status, Verdict
+from monitor.verdict.explained import is_explained
 from monitor.verdict.inventory import ModelUse
 from monitor.verdict.numbers import Numbers
 from monitor.verdict.rules import JudgementRules
@@ -141,6 +142,8 @@ def _drift(
             continue
         headline = score.scope.removeprefix("headline:")
         now, usual = numbers.get(headline), numbers.usual(headline, drift)
+        if is_explained(headline, now, numbers, drift):
+            continue
         severity = None
         if use.pages:
             lasting = numbers.streak(Kind.DRIFT, "change_score", score.scope) + 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,13 +16,17 @@ from monitor.verdict.base import Kind, PastVerdict
 
 @dataclass(frozen=True)
 class Numbers:
-    """One subject's numbers of one night: a model's, or the market's (`model` None)."""
+    """One subject's numbers of one night: a model's, or the market's (`model` None).
+
+    `market` holds the chain's own numbers, whatever the subject.
+    """
 
     model: str | None
     values: dict[tuple[str, str], MetricValue]
     rejections: tuple[Rejection, ...]
     history: History
     past: tuple[PastVerdict, ...]
+    market: Mapping[tuple[str, str], MetricValue] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -34,8 +38,10 @@ class Numbers:
         past: tuple[PastVerdict, ...],
     ) -> Numbers:
         """Return the subject's numbers out of the whole night's."""
+        metrics = tuple(metrics)
         values = {(m.metric, m.scope): m for m in metrics if m.model == model}
-        return cls(model, values, tuple(rejections), history, past)
+        market = {(m.metric, m.scope): m for m in metrics if m.model is None}
+        return cls(model, values, tuple(rejections), history, past, market)
 
     def get(self, metric: str, scope: str = CHAIN) -> float | None:
         """Return a number of tonight, or None where it has none."""
@@ -55,6 +61,13 @@ class Numbers:
         if series is None or not len(series):
             return None
         return float(np.median(reference_of(series.value, drift)))
+
+    def settled(self, metric: str, drift: DriftRules) -> float | None:
+        """Return `usual` where there are nights enough to learn it from, else None."""
+        series = self.history.series.get((self.model, metric, CHAIN))
+        if series is None or len(series) < drift.learning_nights:
+            return None
+        return self.usual(metric, drift)
 
     def learning(self) -> str | None:
         """Return how far the reference is ("7 of 20 nights") while change cannot be judged."""

@@ -26,8 +26,18 @@ class JudgementRules:
         Largest share of selected quotes that cleaning may reject for want of a usable market.
     max_parity_gap : float
         Furthest the venue's forward may lie outside its parity bounds, as a share of it.
+    max_future_gap : float
+        Furthest the venue's forward may lie from the mark of its dated future, as a share of it.
     max_mark_z_spread : float
         Furthest the venue's marks may lie from its own book, root mean square in half-spreads.
+    max_dvol_gap : float
+        Furthest the book's own 30-day vol may lie from the venue's volatility index, in vol.
+    max_butterfly_share : float
+        Largest share of neighbouring strikes whose butterfly may be had for less than nothing.
+    max_width_growth : float
+        Median width over its usual one, beyond which the market is thin.
+    max_rejected_growth : float
+        Share of rejected quotes over its usual one, beyond which the market is thin.
     max_condition_log10 : float
         Condition beyond which a direction counts as flat.
     max_restarts_spread : float
@@ -48,8 +58,13 @@ class JudgementRules:
     min_listed_share: float = 0.8
     max_crossed_share: float = 0.02
     max_rejected_share: float = 0.60
-    max_parity_gap: float = 0.001
+    max_parity_gap: float = 0.0003
+    max_future_gap: float = 0.001
     max_mark_z_spread: float = 4.0
+    max_dvol_gap: float = 0.05
+    max_butterfly_share: float = 0.02
+    max_width_growth: float = 1.75
+    max_rejected_growth: float = 0.20
     max_condition_log10: float = 4.0
     max_restarts_spread: float = 3.0
     persistent_nights: int = 2

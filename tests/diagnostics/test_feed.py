@@ -140,3 +140,15 @@ def test_the_book_says_nothing_of_the_marks_and_the_marks_nothing_of_the_book():
     off = market(replace(CHAIN, mark_iv=CHAIN.mark_iv + 0.015))
     for name in ("n_quotes", "rejected_share", "width_iv", "parity_gap"):
         assert values(name, off) == values(name, EVIDENCE)
+
+
+def test_the_size_of_half_widths_grows_with_every_width_and_with_nothing_else():
+    quotes = EVIDENCE.quotes
+    half = 0.5 * (quotes.iv_ask - quotes.iv_bid)
+    assert value("half_width_rms_iv", EVIDENCE) == pytest.approx(np.sqrt(np.mean(half**2)))
+    wide = with_rows(np.ones(len(CHAIN), bool), ask=CHAIN.ask + (CHAIN.ask - CHAIN.bid))
+    assert value("half_width_rms_iv", wide) == pytest.approx(
+        2 * value("half_width_rms_iv", EVIDENCE), rel=0.05
+    )
+    marked = with_rows(np.ones(len(CHAIN), bool), mark=0.9 * CHAIN.mark)
+    assert value("half_width_rms_iv", marked) == value("half_width_rms_iv", EVIDENCE)

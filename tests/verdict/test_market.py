@@ -31,8 +31,10 @@ def test_an_ordinary_night_is_fit_to_judge_by():
         ("listed_share", 0.80, 0.799, Cause.DATA),
         ("rejected_share@reason:crossed", 0.02, 0.0201, Cause.DATA),
         ("rejected_share", 0.60, 0.601, Cause.LIQUIDITY),
-        ("parity_gap", 0.001, 0.00101, Cause.DATA),
-        ("parity_gap", -0.001, -0.00101, Cause.DATA),
+        ("parity_gap", 0.0003, 0.000301, Cause.DATA),
+        ("parity_gap", -0.0003, -0.000301, Cause.DATA),
+        ("future_gap", 0.001, 0.00101, Cause.DATA),
+        ("future_gap", -0.001, -0.00101, Cause.DATA),
     ],
 )
 def test_a_night_is_blind_beyond_each_limit_and_not_at_it(metric, within, beyond, cause):
@@ -41,7 +43,8 @@ def test_a_night_is_blind_beyond_each_limit_and_not_at_it(metric, within, beyond
     assert verdict.status is Status.INCONCLUSIVE
     (finding,) = verdict.findings
     assert (finding.kind, finding.cause) == (Kind.DATA, cause)
-    assert finding.severity is Severity.AMBER
+    # Dollars are reckoned by a wrong forward tonight: nobody waits for a second night.
+    assert finding.severity is (Severity.RED if metric.endswith("_gap") else Severity.AMBER)
     assert verdict.reason == finding.message
     assert finding.value == beyond
 
@@ -119,7 +122,58 @@ def test_a_blind_night_says_nothing_of_the_smile():
 def test_marks_far_from_the_book_are_a_doubt_that_blinds_nobody(size, doubted):
     verdict = market_judged({"mark_rmse_z_spread": size})
     assert verdict.status is (Status.WATCH if doubted else Status.ADEQUATE)
-    assert len(verdict.findings) == doubted
+    assert [f.severity for f in verdict.findings] == [Severity.RED] * doubted
+
+
+@pytest.mark.parametrize(("gap", "doubted"), [(0.05, False), (0.051, True), (-0.051, True)])
+def test_a_book_that_contradicts_the_venues_index_is_a_doubt(gap, doubted):
+    verdict = market_judged({"iv30_dvol_gap": gap})
+    assert [(f.cause, f.severity) for f in verdict.findings] == [
+        (Cause.DATA, Severity.AMBER)
+    ] * doubted
+
+
+@pytest.mark.parametrize(("count", "doubted"), [(8.0, False), (9.0, True)])
+def test_butterflies_given_away_are_quotes_of_different_moments(count, doubted):
+    verdict = market_judged({"butterfly_market": count}, nights=400)  # n: of 400 butterflies
+    assert [f.cause for f in verdict.findings] == [Cause.DATA] * doubted
+    assert verdict.status is (Status.WATCH if doubted else Status.ADEQUATE)
+
+
+def test_the_expiry_whose_forward_is_wrong_is_named():
+    gaps = {"parity_gap": 0.002, "parity_gap@expiry:2026-04-24": 0.002}
+    gaps["parity_gap@expiry:2026-06-26"] = -0.001
+    verdict = market_judged(gaps)
+    assert verdict.reason.startswith("the venue's forward of 2026-04-24 lies 20.0 bp outside")
+
+
+def test_of_a_repeated_chain_nothing_is_said_but_that_it_is_one():
+    again = History(chain_digest=SNAPSHOT.chain_digest, n_quotes=400)
+    verdict = market_judged({"mark_rmse_z_spread": 9.0, "parity_gap": 0.01}, history=again)
+    assert [f.metric for f in verdict.findings] == ["chain_age"]
+
+
+# Liquidity --------------------------------------------------------------------------------------
+
+WIDTHS = {"width_iv": 0.01, "rejected_share": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("metric", "within", "beyond"),
+    [("width_iv", 0.0175, 0.0176), ("rejected_share", 0.30, 0.301)],
+)
+def test_a_market_thinner_than_usual_is_told_and_blinds_nobody(metric, within, beyond):
+    assert not market_judged({metric: within}, usual=WIDTHS).findings
+    verdict = market_judged({metric: beyond}, usual=WIDTHS)
+    assert verdict.status is Status.WATCH
+    (finding,) = verdict.findings
+    assert (finding.cause, finding.severity) == (Cause.LIQUIDITY, Severity.AMBER)
+
+
+def test_nobody_knows_what_is_thin_before_nights_enough():
+    for nights, told in ((19, 0), (20, 1)):
+        verdict = market_judged({"width_iv": 0.1}, usual=WIDTHS, nights=nights)
+        assert len(verdict.findings) == told
 
 
 # The smile --------------------------------------------------------------------------------------
