@@ -8,7 +8,7 @@ from monitor.calibration.blocks import Block, Problem
 from monitor.calibration.coupled import Coupling
 from monitor.calibration.fit import Fit, FitStatus
 from monitor.calibration.objective import model_vol
-from monitor.calibration.trust import bounds_hit, spread_of, trust_of
+from monitor.calibration.trust import spread_of, trust_of
 
 # From good to bad; a surface is as good as its worst fitted slice.
 _ORDER = (FitStatus.CONVERGED, FitStatus.MAX_EVALUATIONS, FitStatus.STALLED)
@@ -30,7 +30,7 @@ def assemble(problem: Problem, blocks: list[Block], coupling: Coupling | None = 
     fitted = [b for b in blocks if b.fitted]
     for b in fitted:
         points, own = b.place.points, b.place.params
-        hit = bounds_hit(b.x, problem.lower[own], problem.upper[own])
+        hit = problem.model.bounds_hit(b.x, problem.lower[own], problem.upper[own])
         at_bound[own] = np.where(free[own], hit, 0)
         seen = np.arange(n)[points][priced[points]]
         trust = trust_of(jacobian[seen, own], quotes.noise[seen], free[own] & (at_bound[own] == 0))

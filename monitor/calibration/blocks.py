@@ -13,7 +13,7 @@ from monitor.calibration.settings import CalibrationSettings
 from monitor.conventions import expiry_label
 from monitor.market.quotes import Quotes
 from monitor.models.base import Grid, Model
-from monitor.models.slices import SliceModel, rows_of
+from monitor.models.slices import SliceModel, in_rows, rows_of
 from monitor.numerics.least_squares import Ending, Solution, Tolerances, solve_bounded
 
 _STATUS = {
@@ -202,20 +202,31 @@ def _batch(problem: Problem, slices: IntArray, used: BoolArray | None) -> list[B
     model = problem.model
     assert isinstance(model, SliceModel)
     m, p, s = problem.grid.m, len(model.parameters), len(problem.starts)
-    lower, upper = (b.reshape(m, p)[slices] for b in problem.held_bounds)
-    end = solve_bounded(
-        slice_residuals(
-            model,
-            rows_of(problem.grid),
-            np.tile(slices, s),
-            problem.quotes,
-            None if used is None else np.tile(used, (s, 1)),
-        ),
-        problem.starts.reshape(s, m, p)[:, slices].reshape(-1, p),
-        np.tile(lower, (s, 1)),
-        np.tile(upper, (s, 1)),
-        problem.tolerances,
-    )
+    which = np.tile(slices, s)
+    starts = problem.starts.reshape(s, m, p)[:, slices].reshape(-1, p)
+    lower, upper = (b.reshape(m, p)[which] for b in problem.held_bounds)
+    usable = None if used is None else np.tile(used, (s, 1))
+
+    def general(start: FloatArray, at: IntArray) -> Solution:
+        seen = None if usable is None else usable[at]
+        residuals = slice_residuals(model, rows_of(problem.grid), which[at], problem.quotes, seen)
+        return solve_bounded(residuals, start, lower[at], upper[at], problem.tolerances)
+
+    end = None
+    if used is None and np.all(problem.free):
+        end = model.solve_rows(
+            starts,
+            which,
+            *in_rows(problem.grid, problem.quotes.iv, problem.quotes.noise),
+            (problem.lower.reshape(m, p), problem.upper.reshape(m, p)),
+            problem.tolerances,
+        )
+    if end is None:
+        end = general(starts, np.arange(len(which)))
+    else:
+        rest = np.flatnonzero(end.ending == Ending.NOT_FINITE)
+        if len(rest):
+            end.put(rest, general(starts[rest], rest))
     places = _places(problem.grid, p)
     blocks = []
     for i, j in enumerate(slices):

@@ -93,10 +93,7 @@ def _cold_starts(model: Model, quotes: Quotes, grid: Grid, count: int) -> FloatA
     if quotes.n == 0:
         return np.empty((0, len(model.bounds(grid)[0])))
     with np.errstate(all="ignore"):
-        starts = model.starts(grid, quotes.iv, quotes.noise)[:count]
-        if isinstance(model, SliceModel):
-            starts = model.refine(starts, grid, quotes.iv, quotes.noise)
-        return starts
+        return model.starts(grid, quotes.iv, quotes.noise)[:count]
 
 
 def evaluate(model: Model, quotes: Quotes, params: FloatArray, *, grid: Grid | None = None) -> Fit:

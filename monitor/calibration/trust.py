@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.arrays import BoolArray, FloatArray, IntArray
+from monitor.arrays import BoolArray, FloatArray
 
 # A scaled direction whose singular value is below this share of the largest is flat: ten digits
 # of sixteen are lost along it, and the rest is rounding of the model.
@@ -62,13 +62,6 @@ def trust_of(jacobian: FloatArray, noise: FloatArray, estimated: BoolArray) -> T
     smallest = singular[-1] if len(singular) == len(at) else 0.0
     condition = float(singular[0] / smallest) if smallest > 0.0 else float("inf")
     return Trust(covariance, leverage, condition)
-
-
-def bounds_hit(x: FloatArray, lower: FloatArray, upper: FloatArray) -> IntArray:
-    """Return -1 where a parameter ended at its lower bound, +1 at its upper, else 0."""
-    near = 1e-9 * (upper - lower)
-    hit = np.where(x <= lower + np.minimum(near, 1e-6 * np.abs(lower) + 1e-300), -1, 0)
-    return np.where(x >= upper - np.minimum(near, 1e-6 * np.abs(upper) + 1e-300), 1, hit)
 
 
 def spread_of(ends: FloatArray, costs: FloatArray, covariance: FloatArray) -> float:

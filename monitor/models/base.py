@@ -157,6 +157,17 @@ class Model(ABC):
         tiled = self.tiled(grid)
         return np.array([p.lower for p in tiled]), np.array([p.upper for p in tiled])
 
+    def bounds_hit(self, params: FloatArray, lower: FloatArray, upper: FloatArray) -> IntArray:
+        """Return -1 where a parameter ended at its lower bound, +1 at its upper, else 0.
+
+        All of shape (P,), or of any whole number of slices of a model per expiry.
+        """
+        near = 1e-9 * (upper - lower)
+        down = np.minimum(near, 1e-6 * np.abs(lower) + 1e-300)
+        up = np.minimum(near, 1e-6 * np.abs(upper) + 1e-300)
+        hit = np.where(params <= lower + down, -1, 0)
+        return np.where(params >= upper - up, 1, hit)
+
     def carry(
         self, params: FloatArray, expiry_ms: IntArray, tau: FloatArray, grid: Grid
     ) -> FloatArray:

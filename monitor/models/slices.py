@@ -14,6 +14,7 @@ import numpy as np
 
 from monitor.arrays import BoolArray, FloatArray, IntArray
 from monitor.models.base import Grid, Model
+from monitor.numerics.least_squares import Solution, Tolerances
 
 
 @dataclass(frozen=True)
@@ -75,25 +76,27 @@ class SliceModel(Model):
         `iv` and `noise` have shape (m, l); `noise` is infinite where a place only fills a row.
         """
 
-    def refined(
-        self, starts: FloatArray, rows: Rows, iv: FloatArray, noise: FloatArray
-    ) -> FloatArray:
-        """Return better starts near the given ones, both of shape (s, m, p), where that is cheap.
+    def solve_rows(
+        self,
+        starts: FloatArray,
+        slices: IntArray,
+        rows: Rows,
+        iv: FloatArray,
+        noise: FloatArray,
+        bounds: tuple[FloatArray, FloatArray],
+        tolerances: Tolerances,
+    ) -> Solution | None:
+        """Return the ends of a search of the model's own, or None where it has none.
 
-        Apart from `slice_starts`, so that no effort goes into starts that nobody wants.
+        Problem b is slice ``slices[b]`` from ``starts[b]``, shape (B, p), all parameters free;
+        `iv`, `noise` as for `slice_starts`, `bounds` two of shape (m, p). The general solver has a
+        try at what ends as not finite.
         """
-        return starts
+        return None
 
     def starts(self, grid: Grid, iv: FloatArray, noise: FloatArray) -> FloatArray:
-        starts = self.slice_starts(*_in_rows(grid, iv, noise))
+        starts = self.slice_starts(*in_rows(grid, iv, noise))
         return starts.reshape(len(starts), -1)
-
-    def refine(
-        self, starts: FloatArray, grid: Grid, iv: FloatArray, noise: FloatArray
-    ) -> FloatArray:
-        """Return `refined` starts, of shape (s, m * p) as from `starts`."""
-        slices = starts.reshape(len(starts), grid.m, len(self.parameters))
-        return self.refined(slices, *_in_rows(grid, iv, noise)).reshape(starts.shape)
 
     def total_variance(self, params: FloatArray, grid: Grid) -> tuple[FloatArray, FloatArray]:
         rows, p = rows_of(grid), len(self.parameters)
@@ -108,7 +111,7 @@ class SliceModel(Model):
         return w, gradient.reshape(grid.n, grid.m * p)
 
 
-def _in_rows(grid: Grid, iv: FloatArray, noise: FloatArray) -> tuple[Rows, FloatArray, FloatArray]:
+def in_rows(grid: Grid, iv: FloatArray, noise: FloatArray) -> tuple[Rows, FloatArray, FloatArray]:
     """Return the rows of a grid with vols and noise in them; what fills a row has no weight."""
     rows = rows_of(grid)
     return rows, iv[rows.index], np.where(rows.real, noise[rows.index], np.inf)

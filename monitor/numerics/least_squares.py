@@ -85,6 +85,12 @@ class Solution:
     evaluations: IntArray  # (B,)
     gradient: FloatArray  # (B,), the largest cosine at the end
 
+    def put(self, at: IntArray, other: Solution) -> None:
+        """Put the ends of a further search of the problems `at` in place, evaluations added."""
+        self.x[at], self.cost[at] = other.x, other.cost
+        self.ending[at], self.gradient[at] = other.ending, other.gradient
+        self.evaluations[at] += other.evaluations
+
 
 @dataclass
 class _State:
