@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from prefect.states import Completed, Failed
 
 from monitor import jobs
 from monitor.config import load_config
+from monitor.errors import StoreError
 from monitor.jobs import PassResult, Target
 
 
@@ -53,7 +55,16 @@ async def nightly(
         for target in targets:
             jobs.record_skip(settings, target, slot=f"{_scheduled():%Y-%m-%d}", note=note)
         return Completed(name="Skipped", message=note)
-    results = [await one_pass(t.venue, t.underlying, models or [], config, late) for t in targets]
+    results, failures = [], []
+    for t in targets:
+        try:
+            results.append(await one_pass(t.venue, t.underlying, models or [], config, late))
+        except Exception as error:  # one that fails must not keep the others from being judged
+            failures.append(error)
+    if failures:
+        with suppress(StoreError):  # what was found is told; the first failure is the run's end
+            jobs.tell(settings)
+        raise failures[0]
     told = jobs.tell(settings)
     blind = [r for r in results if not r.usable]
     if blind:

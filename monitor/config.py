@@ -39,13 +39,15 @@ from pydantic_settings import (
 from monitor.assessment import Rules
 from monitor.calibration.settings import CalibrationSettings
 from monitor.diagnostics.drift_rules import DriftRules
-from monitor.errors import ConfigurationError
+from monitor.errors import ConfigurationError, UnknownNameError
 from monitor.incidents.rules import IncidentRules
 from monitor.market.cleaning import CleaningRules
 from monitor.models import MODELS
 from monitor.settings import Alerts, Names, Schedule, Section
 from monitor.venues import VENUES
+from monitor.verdict.base import Cause, Severity
 from monitor.verdict.inventory import DEFAULT_INVENTORY, ModelUse
+from monitor.verdict.market import MARKET
 from monitor.verdict.rules import JudgementRules
 
 PREFIX = "MISSPEC_"
@@ -220,6 +222,18 @@ class Config(BaseSettings):
         VENUES[name]
         return getattr(self.venues, name)
 
+    @property
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """What an incident of this desk can be matched by, field by field."""
+        return {
+            "severity": tuple(Severity),
+            "cause": tuple(Cause),
+            "venue": tuple(VENUES),
+            "underlying": self.underlyings,
+            "model": (*dict.fromkeys((*self.models, *self.inventory)), MARKET),
+            "owner": tuple({use.owner for use in self.inventory.values() if use.owner}),
+        }
+
     def rules(self) -> Rules:
         """Return everything that can change what a pass says, apart from the data."""
         return Rules(
@@ -257,6 +271,11 @@ def load_config(path: Path | None = None) -> Config:
         ) from error
     for model in (*config.models, *config.inventory):
         MODELS[model]
+    for number, rule in enumerate(config.alerts.rules, 1):
+        try:
+            rule.matcher.require_known(config.names)
+        except UnknownNameError as error:
+            raise ConfigurationError(f"alerts.rules, the {number}. of them: {error}") from error
     return config
 
 

@@ -124,6 +124,9 @@ def _database(config: Config) -> Check:
         found = f"{store.address}: schema {state}"
     if state is SchemaState.EMPTY:
         return Check("database", "ok", f"{found}, made by the first job")
+    if state is SchemaState.OTHER_VIEWS:
+        found = f"{store.address}: the views are another version's"
+        return Check("database", "warning", found, "the next job replaces them, or `db upgrade`")
     if state is SchemaState.OLDER:
         return Check("database", "error", found, "make a backup and run `misspec db upgrade`")
     if state is SchemaState.NEWER:

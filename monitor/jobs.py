@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -21,12 +22,13 @@ from monitor.assessment import Assessment, Rules, Stream
 from monitor.channels import DeliveryReport
 from monitor.config import Config
 from monitor.conventions import to_ms
-from monitor.errors import VenueError
+from monitor.errors import StoreError, VenueError
 from monitor.market.snapshot import MarketContext, Snapshot
 from monitor.models import MODELS
 from monitor.outcome import Rejection
 from monitor.pipeline import fetch, is_usable, run_pass, slot_of
 from monitor.store import Store
+from monitor.store.clocks import venue_clock_gap
 from monitor.store.frames import status_frame
 from monitor.store.writer import record_job
 from monitor.telling import open_database as open_database
@@ -121,8 +123,24 @@ async def run_night(
     ------
     StoreError
         Nothing was stored; the chain is in the archive.
+    ArchiveError
+        The chain could not be archived, and nothing was computed from it.
     """
     started = now()
+    try:
+        return await _run_night(config, target, rules, late, started)
+    except Exception as error:
+        # The watchdog then knows why there is no run, where the database still takes a word.
+        with suppress(StoreError):
+            _record(
+                config, target, started, outcome="failed", note=f"{type(error).__name__}: {error}"
+            )
+        raise
+
+
+async def _run_night(
+    config: Config, target: Target, rules: Rules, late: timedelta, started: datetime
+) -> PassResult:
     settings = config.venue(target.venue)
     rng = np.random.default_rng()
     with open_database(config) as store:
@@ -130,7 +148,7 @@ async def run_night(
             try:
                 snapshot = await fetch(venue, target.underlying, config.archive)
             except VenueError as error:
-                snapshot = await _unanswered(venue, target, error)
+                snapshot = await _unanswered(store, venue, target, error)
                 write_snapshot(config.archive, snapshot)
         slot = slot_of(snapshot.as_of - late, CADENCE)
         stream = Stream(snapshot.venue, snapshot.underlying, CADENCE)
@@ -173,16 +191,19 @@ def _was_usable(store: Store, stream: Stream) -> bool:
     return False
 
 
-async def _unanswered(venue: Venue, target: Target, error: VenueError) -> Snapshot:
+async def _unanswered(store: Store, venue: Venue, target: Target, error: VenueError) -> Snapshot:
     """Return the chain of a venue that gave none: no rows, and why."""
+    source = venue.source_of(target.underlying)
+    heard_ms = None
     try:
-        now_ms = await venue.now_ms()
+        now_ms = heard_ms = await venue.now_ms()
     except VenueError:
-        now_ms = to_ms(now())  # nothing else is left that tells the time
+        # Its clock as it went when it was last heard; a venue never heard is taken to keep ours.
+        now_ms = to_ms(now() + (venue_clock_gap(store, source) or timedelta()))
     why = Rejection("context", type(error).__name__, "chain", str(error))
     none = np.empty(0)
     return Snapshot(
-        venue=target.venue,
+        venue=source,
         underlying=target.underlying,
         as_of_ms=now_ms,
         price_unit="coin",
@@ -198,24 +219,36 @@ async def _unanswered(venue: Venue, target: Target, error: VenueError) -> Snapsh
         mark_iv=none,
         open_interest=none,
         volume=none,
-        venue_now_ms=now_ms,
+        venue_now_ms=heard_ms,
         context=MarketContext(missing=(why,)),
     )
 
 
 def record_skip(config: Config, target: Target, *, slot: str, note: str) -> None:
     """Store that a run left without doing anything, and why."""
-    at = now()
+    _record(config, target, now(), outcome="skipped", note=note, slot=slot)
+
+
+def _record(
+    config: Config,
+    target: Target,
+    started: datetime,
+    *,
+    outcome: str,
+    note: str,
+    slot: str = "",
+) -> None:
+    """Store how a pass ended that has no run to show for it."""
     with open_database(config) as store:
         record_job(
             store,
             job="nightly",
             stream=Stream(target.venue, target.underlying, CADENCE),
             slot=slot,
-            outcome="skipped",
+            outcome=outcome,
             note=note,
-            started_wall=at,
-            ended_wall=at,
+            started_wall=started,
+            ended_wall=now(),
         )
 
 

@@ -19,7 +19,7 @@ from monitor.conventions import from_ms
 from monitor.store import Store
 from monitor.store.frames import history_frame, parameters_frame
 from monitor.store.judgements import list_judgements
-from monitor.store.standings import statuses_between
+from monitor.store.standings import runs_under, statuses_between
 from monitor.verdict.inventory import ModelUse
 from monitor.verdict.judgement import Judgement, JudgementKind
 
@@ -72,7 +72,9 @@ def score_all(store: Store, rules: Rules, *, cadence: str) -> list[Score]:
         scorer = scorers.get(judgement.kind)
         if scorer is None:
             nights = len(_nights(store, judgement, cadence, "n_quotes", None))
-            scores.append(Score(judgement, nights, None, "open", "a replay without it says"))
+            is_word = judgement.kind is JudgementKind.ANNOTATE
+            said = "a word, it changed nothing" if is_word else "a replay without it says"
+            scores.append(Score(judgement, nights, None, "open", said))
         else:
             scores.append(scorer(store, judgement, rules, cadence))
     return scores
@@ -143,6 +145,8 @@ def _rebase(store: Store, j: Judgement, rules: Rules, cadence: str) -> Score:
         since=from_ms(j.since_ms),
         until=from_ms(j.until_ms),
     )
+    # Nights that were judged before anybody said so were judged by the old reference.
+    frame = frame[frame["run_id"].isin(runs_under(store, j))]
     nights = len(_nights(store, j, cadence, "n_quotes", None))
     if frame.empty:
         need = rules.drift.learning_nights
@@ -165,7 +169,7 @@ def _prior(store: Store, j: Judgement, rules: Rules, cadence: str) -> Score:
         until=from_ms(j.until_ms),
     )
     values = frame.loc[frame["parameter"] == j.subject, "value"] if len(frame) else pd.Series()
-    if values.empty or not j.value or not j.spread:
+    if values.empty or j.value is None or not j.spread:
         return Score(j, len(values), None, "open", "the parameter was not fitted meanwhile")
     away = np.abs(values.to_numpy(dtype=float) - j.value) / j.spread
     inside = float(np.mean(away <= 2.0))

@@ -2,9 +2,9 @@
 
 Imports telling and below: the database and the channels, and neither venue nor engine, so that it
 runs where the scheduler does not (a line of cron or systemd: ``misspec watchdog``). What it finds
-becomes incidents of cause ``job`` within one period. If the database itself does not answer, it
-says so to the red receivers directly, once a day by its key. *Refused:* a watchdog within the job
-it watches.
+becomes incidents of cause ``job`` within one period, told at once. If the database itself does not
+answer or takes nothing more, it says so to the red receivers directly, under one key a day.
+*Refused:* a watchdog within the job it watches.
 """
 
 from __future__ import annotations
@@ -93,9 +93,9 @@ def watch(
                 store, config, now=now, older_than=_LEFT_LYING, sender=sender, limits=limits
             )
     except StoreError as error:
-        trouble = f"the database does not answer: {error}"
-        _cry(config, trouble, now, sender, limits)
-        return Watch(troubles=(trouble,))
+        trouble = f"the database does not do its work: {error}"
+        unheard = _cry(config, trouble, now, sender, limits)
+        return Watch(troubles=(trouble, *unheard))
     troubles = [f.message for f in findings.values() if f]
     troubles += [f"not delivered now: {reason}" for reason in dict.fromkeys(told.reasons.values())]
     return Watch(tuple(troubles), transitions, told)
@@ -138,10 +138,11 @@ def _record(
     store: Store, findings: dict[str, Finding | None], config: Config, now: datetime
 ) -> tuple[Transition, ...]:
     """Store what happens to the jobs' incidents, and that the watchdog was here."""
+    now = now.replace(second=0, microsecond=0)  # two watchdogs at once open the same incident
     standing = [i for i in kept.incidents_now(store) if i.cause is Cause.JOB]
     transitions: list[Transition] = []
     for job, finding in findings.items():
-        mine = [i for i in standing if i.cadence == job]
+        mine = [i for i in standing if i.cadence == job and not _is_long_over(i, config, now)]
         for t in _advance(job, finding, mine, config, now):
             before = next((i for i in mine if i.id == t.incident.id), None)
             if not _is_same(t, before):
@@ -159,6 +160,14 @@ def _record(
         transitions=transitions,
     )
     return tuple(transitions)
+
+
+def _is_long_over(incident: Incident, config: Config, now: datetime) -> bool:
+    """Return whether a trouble that returned now would be another one: a job's run is a day."""
+    if incident.resolved_at_ms is None:
+        return False
+    days = (to_ms(now) - incident.resolved_at_ms) / 86_400_000
+    return days > config.incidents.reopen_within_runs
 
 
 def _advance(
@@ -224,17 +233,20 @@ def code_of(due: datetime) -> str:
 # --- the last resort ----------------------------------------------------------------------------
 
 
-def _cry(config: Config, trouble: str, now: datetime, sender: Sender, limits: Limits) -> None:
-    """Tell the red receivers directly; the same key all day, so that they hear it once."""
+def _cry(config: Config, trouble: str, now: datetime, sender: Sender, limits: Limits) -> list[str]:
+    """Tell the red receivers directly, under one key all day; return who could not be told."""
     letter = QueuedMessage(
         number=0,
         key=f"watchdog-{now:%Y-%m-%d}",
         severity=Severity.RED,
-        title=f"[RED] {now:%Y-%m-%d} misspec: job, the database does not answer",
+        title=f"[RED] {now:%Y-%m-%d} misspec: job, the database does not do its work",
         body=f"{trouble}\nNothing can be stored or looked up until it does: misspec doctor\n",
         html=None,
         receivers=None,
         targets={},
     )
-    for url in config.alerts.routes.red:
-        sender(url, letter, limits.timeout_s)
+    answers = {
+        target_name(url): sender(url, letter, limits.timeout_s) for url in config.alerts.routes.red
+    }
+    unheard = [f"{name} could not be told: {a.reason}" for name, a in answers.items() if not a.sent]
+    return unheard if answers else ["alerts.routes.red names nobody who could be told"]

@@ -206,6 +206,8 @@ def silence(
     told then.
     """
     from monitor.incidents.matching import Matcher
+    from monitor.store.desk import find
+    from monitor.store.frames import alerts_frame
     from monitor.store.silences import add_silence
 
     now = datetime.now(UTC)
@@ -221,6 +223,13 @@ def silence(
     matcher = Matcher(**{name: tuple(values or ()) for name, values in asked.items()})
     until = moment_ahead(for_, now)
     with desk_of(context).store() as store:
+        names = desk_of(context).config.names
+        seen = alerts_frame(store, all=True)
+        for field in ("venue", "underlying", "model"):  # what is stored may be of other settings
+            names[field] = (*names[field], *seen[field].dropna().unique())
+        matcher.require_known(names)
+        for id_ in matcher.incident:
+            find(store, id_)
         made = add_silence(store, matcher, author=author, reason=reason, until=until, wall=now)
     print(f"silence {made.id} of {matcher} until {until:%Y-%m-%d %H:%M} UTC, by {made.author}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.errors import StoreUnavailable, UsageError
+from monitor.errors import StoreError, StoreUnavailable, UsageError
 from monitor.report.form import Format
 
 if TYPE_CHECKING:
@@ -50,7 +51,11 @@ class Desk:
         from monitor.store import SchemaState, open_store
 
         store = open_store(self.config.database, readonly=readonly)
-        if store.check() is SchemaState.EMPTY:
+        state = store.check()
+        if state is SchemaState.OTHER_VIEWS and readonly:
+            with suppress(StoreError), open_store(self.config.database) as writable:
+                writable.upgrade()
+        if state is SchemaState.EMPTY:
             raise StoreUnavailable(
                 f"nothing is stored yet at {store.address}; `misspec nightly` or `misspec backfill`"
                 " begins, MISSPEC_HOME or MISSPEC_DATABASE_URL names another place"
@@ -120,8 +125,16 @@ def moment_ahead(text: str, now: datetime) -> datetime:
     """Return the moment a span ahead of now, given as ``12h``, ``3d``, ``2w``, or as a time."""
     number, unit = text[:-1], text[-1:]
     if unit in _SPANS and number.replace(".", "", 1).isdigit():
-        return now + float(number) * _SPANS[unit]
-    moment, is_day = _moment(text)
+        try:
+            return now + float(number) * _SPANS[unit]
+        except OverflowError:
+            raise UsageError(f"{text!r} from now is beyond the calendar") from None
+    try:
+        moment, is_day = _moment(text)
+    except UsageError:
+        raise UsageError(
+            f"{text!r} is no span; give 12h, 3d or 2w, or its last day (2026-02-05)"
+        ) from None
     return moment + timedelta(days=1) if is_day else moment
 
 

@@ -209,11 +209,16 @@ def list_(
 ) -> None:
     """List the judgements that have not ended."""
     from monitor.conventions import to_ms
-    from monitor.store.judgements import list_judgements
+    from monitor.store.judgements import list_judgements, next_night
 
-    now = to_ms(datetime.now(UTC))
     with desk_of(context).store(readonly=True) as store:
-        rows = [_row(j) for j in list_judgements(store) if all_ or j.until_ms > now]
+
+        def is_over(j: Judgement) -> bool:
+            """By the clock of the venue it is about, as it holds."""
+            now = next_night(store, j.venue, j.underlying) or datetime.now(UTC)
+            return j.until_ms <= to_ms(now)
+
+        rows = [_row(j) for j in list_judgements(store) if all_ or not is_over(j)]
     columns = (
         "id kind venue underlying model subject value spread since until author incident "
         "reason".split()
@@ -304,9 +309,12 @@ def _add(
     from monitor.conventions import from_ms, to_ms
     from monitor.store.desk import find
     from monitor.store.judgements import add_judgement, next_night
+    from monitor.venues import VENUES
     from monitor.verdict.judgement import Judgement, JudgementKind
 
     now = datetime.now(UTC)
+    if said.venue is not None:
+        VENUES[said.venue]
     underlying = None if said.underlying is None else said.underlying.upper()
     with desk_of(context).store() as store:
         start = lower_bound(said.since) or next_night(store, said.venue, underlying) or now

@@ -40,11 +40,23 @@ class _Pass:
     rules: IncidentRules
     tonight: Tonight
     past: Mapping[str, Sequence[PastVerdict]]
-    blind: bool
+    blinded_by: Cause | None
+
+    @property
+    def blind(self) -> bool:
+        return self.blinded_by is not None
 
     def key_of(self, finding: Finding) -> str:
         where = EVERYWHERE if finding.scope == VENUE else self.underlying
-        return f"{self.venue}/{where}/{self.cadence}/{finding.cause}"
+        # Quotes that a broken feed leaves unusable are no second trouble.
+        follows = finding.cause is Cause.LIQUIDITY and self.blinded_by is Cause.DATA
+        return f"{self.venue}/{where}/{self.cadence}/{Cause.DATA if follows else finding.cause}"
+
+    def is_unseen(self, cause: Cause) -> bool:
+        """Return whether tonight's chain cannot show if a trouble of this cause is over."""
+        if self.blinded_by is Cause.DATA and cause is Cause.LIQUIDITY:
+            return True
+        return self.blind and cause not in _SEEING
 
     def runs_since(self, moment_ms: int) -> int:
         """Return how many runs back a resolution lies: 1 if it was the last."""
@@ -106,7 +118,7 @@ def advance(
     """
     work = _Pass(
         *(venue, underlying, cadence, as_of_ms, run_id, rules),
-        *(Tonight.of(metrics, verdicts), past, is_blind(verdicts)),
+        *(Tonight.of(metrics, verdicts), past, _blinded_by(verdicts)),
     )
     groups: dict[str, list[Finding]] = {}
     for finding in (f for v in verdicts for f in v.findings if f.severity is not None):
@@ -120,11 +132,20 @@ def advance(
 
 def is_blind(verdicts: Sequence[Verdict]) -> bool:
     """Return whether tonight's chain could not be judged."""
-    return any(
-        v.model == MARKET
-        and v.status is Status.INCONCLUSIVE
-        and any(f.kind is Kind.DATA for f in v.findings)
-        for v in verdicts
+    return _blinded_by(verdicts) is not None
+
+
+def _blinded_by(verdicts: Sequence[Verdict]) -> Cause | None:
+    """Return the cause of the first finding that makes the chain unfit; None where it is fit."""
+    return next(
+        (
+            f.cause
+            for v in verdicts
+            if v.model == MARKET and v.status is Status.INCONCLUSIVE
+            for f in v.findings
+            if f.kind is Kind.DATA
+        ),
+        None,
     )
 
 
@@ -139,7 +160,7 @@ def _next(
         if all(work.is_pending(f) for f in findings):
             return None
         return _opened(work, key, findings)
-    if before is None or is_over or (work.blind and before.cause not in _SEEING):
+    if before is None or is_over or work.is_unseen(before.cause):
         return None
     return _unseen(work, before)
 
@@ -151,7 +172,11 @@ def _is_another(work: _Pass, before: Incident) -> bool:
 
 
 def _worst(findings: list[Finding]) -> tuple[Finding, Severity]:
-    worst = max(findings, key=lambda f: (f.severity.rank, _size(f)))  # type: ignore[union-attr]
+    # Of a broken feed and the thin chain that follows from it, the feed speaks.
+    worst = max(
+        findings,
+        key=lambda f: (f.cause is Cause.DATA, f.severity.rank, _size(f)),  # type: ignore[union-attr]
+    )
     assert worst.severity is not None
     return worst, worst.severity
 

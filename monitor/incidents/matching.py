@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 
+from monitor.errors import UnknownNameError
 from monitor.incidents.base import EVERYWHERE, Incident
 from monitor.verdict.base import Severity
 
@@ -60,6 +61,22 @@ class Matcher:
     def is_empty(self) -> bool:
         """Whether it means every incident there is."""
         return not any(getattr(self, f.name) for f in fields(self))
+
+    def require_known(self, known: Mapping[str, Collection[str]]) -> None:
+        """Refuse a name that no incident can bear: it would match nothing, and nobody would know.
+
+        Parameters
+        ----------
+        known : mapping of field to names
+
+        Raises
+        ------
+        UnknownNameError
+        """
+        for field, names in known.items():
+            for name in getattr(self, field):
+                if name not in names:
+                    raise UnknownNameError(field, name, names)
 
     def __str__(self) -> str:
         said = [

@@ -58,11 +58,26 @@ RUNBOOK: dict[Cause, Page] = {
         "start the scheduler (misspec serve), or run misspec nightly by hand",
     ),
 }
+# What is wrong with a job that does not judge chains.
+JOBS: dict[str, Page] = {
+    "job:delivery": Page(
+        "messages do not reach a receiver: what this desk is told is not all there is",
+        "misspec alerts outbox, then misspec alerts test",
+        "mend the mail server or the hook, or correct alerts in the configuration; then misspec "
+        "alerts outbox --revive KEY sends again what was given up",
+    ),
+    "job:receipt": Page(
+        "nobody has said to have read the weekly test message: the next page may go unread, too",
+        "the inboxes of alerts.routes, and the latest message that begins with [TEST]",
+        "misspec alerts receipt CODE, with the code that stands in it; receivers that nobody reads "
+        "belong out of the configuration",
+    ),
+}
 
 
 def page_of(incident: Incident) -> Page:
     """Return the page of an incident's cause, with its own commands."""
-    page = RUNBOOK[incident.cause]
+    page = JOBS.get(incident.scope, RUNBOOK[incident.cause])
     look = page.look
     if incident.model is None:
         look = look.replace(" --model {model}", "")

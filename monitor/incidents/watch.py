@@ -15,7 +15,7 @@ from monitor.incidents.words import counted
 from monitor.verdict.base import Cause, Finding, Kind, Severity
 
 NIGHTLY, DELIVERY, RECEIPT = "nightly", "delivery", "receipt"
-_EMPTY = "no usable data"
+_DONE, _EMPTY = "done", "no usable data"
 _SKIPPED = "skipped"
 
 
@@ -152,9 +152,17 @@ def missed(
 
 
 def _answer(beats: list[Beat], due: datetime) -> Beat | None:
-    """Return the first run that answers for a time, the slot being its own until the next."""
+    """Return the run that answers for a time, the slot being its own until the next.
+
+    The first that was done; where none was, the latest: what failed may be run again by hand.
+    """
     answers = [b for b in beats if b.ended >= due and b.outcome != _SKIPPED]
-    return min(answers, key=lambda b: b.ended, default=None)
+    done = [b for b in answers if b.outcome == _DONE]
+    return (
+        min(done, key=lambda b: b.ended)
+        if done
+        else max(answers, key=lambda b: b.ended, default=None)
+    )
 
 
 def _skipped(beats: list[Beat], due: datetime) -> str:
@@ -172,7 +180,7 @@ def _wrong(
 ) -> str | None:
     if answer.outcome == _EMPTY:
         return None if is_explained else f"empty: {answer.note}"
-    if answer.outcome != "done":
+    if answer.outcome != _DONE:
         return f"{answer.outcome}: {answer.note}"
     late = answer.ended - due - rules.grace
     if late > timedelta():

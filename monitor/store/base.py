@@ -143,7 +143,10 @@ class Store:
         if self._is_missing() and self.readonly:
             raise StoreUnavailable(f"there is no database at {self.address}")
         state = self.check()
-        if state is not SchemaState.CURRENT:
+        if state is SchemaState.OTHER_VIEWS and not self.readonly:
+            # Views are code: they are made anew by whoever may write, and no row is touched.
+            self.upgrade()
+        elif state is not SchemaState.CURRENT:
             revision = None
             if state is not SchemaState.EMPTY:
                 with translated(self._url), self._engine.connect() as connection:

@@ -26,6 +26,7 @@ class SchemaState(StrEnum):
 
     CURRENT = "current"
     OLDER = "older"
+    OTHER_VIEWS = "other views"  # the tables are ours, the views another version's
     NEWER = "newer"
     EMPTY = "empty"
 
@@ -71,7 +72,7 @@ def state_of(connection: Connection) -> SchemaState:
     if revision == head():
         facts = schema.facts
         stored = connection.scalar(select(facts.c.value).where(facts.c.name == "views"))
-        return SchemaState.CURRENT if stored == views_digest() else SchemaState.OLDER
+        return SchemaState.CURRENT if stored == views_digest() else SchemaState.OTHER_VIEWS
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     return SchemaState.OLDER if revision in known else SchemaState.NEWER
 
@@ -122,6 +123,11 @@ def mismatch(state: SchemaState, revision: str | None) -> str:
     """Return what to tell an operator of a database that this code cannot work with."""
     if state is SchemaState.EMPTY:
         return "the database has no tables yet: run `misspec db upgrade`"
+    if state is SchemaState.OTHER_VIEWS:
+        return (
+            "its tables are this program's and its views another version's: run `misspec db "
+            "upgrade`, which replaces the views and touches no table"
+        )
     if state is SchemaState.OLDER:
         return (
             f"the database's schema ({revision}) is older than this program's ({head()}): "

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.engine import Connection
 
 from monitor.incidents.base import Incident, Message, State
@@ -67,7 +67,8 @@ def gather(store: Store, decide: Decide, *, now: datetime, before: datetime | No
     now : datetime
         The desk's time.
     before : datetime, optional
-        Leave news alone that are younger: whoever brought them may be about to gather them.
+        Leave news of runs alone that are younger: the night that brought them may be about to
+        gather them. What the watchdog found belongs to no run, and is told at once.
     """
     at = iso(now)
     try:
@@ -111,7 +112,7 @@ def _numbers(connection: Connection, standings: Sequence[Standing]) -> dict[int,
 def _waiting(connection: Connection, incidents: dict[int, Incident], before: str) -> list[Waiting]:
     wanted = (
         select(_n.key, _n.incident_key, _n.event, _n.severity, _n.slot, _n.state)
-        .where(_n.state != "told", _n.queued_wall <= before)
+        .where(_n.state != "told", or_(_n.run_key.is_(None), _n.queued_wall <= before))
         .order_by(_n.key)
     )
     return [

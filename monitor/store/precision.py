@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from monitor.incidents.base import Event
@@ -39,7 +39,7 @@ class Quarter:
     name : str
         ``2026-Q1``.
     days : float
-        Of it that have passed.
+        Of it that have passed since the first live pass.
     pages, true, false, known, unjudged : int
         Red tellings, and what the desk said of them.
     budget : float
@@ -82,6 +82,8 @@ def quarters(
 ) -> tuple[Quarter, ...]:
     """Return how the desk was served, quarter by quarter, oldest first.
 
+    From the first live pass on, quarters without a page among them: silence is served too.
+
     Parameters
     ----------
     nights_between_false_pages : float
@@ -89,11 +91,18 @@ def quarters(
     now : datetime
         The desk's time.
     """
+    a = schema.answers.c
     with store.reading() as connection:
         tallies = _tallies(connection)
+        live = connection.scalar(select(func.min(a.known_wall)).where(a.source == "live"))
+        told = connection.scalar(select(func.min(_n.told_wall)))
+    firsts = [moment(at) for at in (live, told) if at is not None]
+    if not firsts:
+        return ()
+    first = min(firsts)
     return tuple(
-        _quarter(name, tally, nights_between_false_pages, now)
-        for name, tally in sorted(tallies.items())
+        _quarter(name, tallies.get(name, _Tally()), nights_between_false_pages, first, now)
+        for name in _names(first, now)
     )
 
 
@@ -137,9 +146,9 @@ def _page(id_: str, told: datetime, words: Iterable[tuple[datetime, str | None]]
     return Page(id_, told, since[0][0] if since else None, verdicts[-1] if verdicts else None)
 
 
-def _quarter(name: str, tally: _Tally, nights: float, now: datetime) -> Quarter:
+def _quarter(name: str, tally: _Tally, nights: float, first: datetime, now: datetime) -> Quarter:
     start, end = _span(name, now)
-    days = max((min(end, now) - start) / timedelta(days=1), 1.0)
+    days = max((min(end, now) - max(start, first)) / timedelta(days=1), 0.0)
     said = [page.verdict for page in tally.pages]
     waits = [
         (page.acknowledged - page.told) / timedelta(hours=1)
@@ -163,6 +172,12 @@ def _quarter(name: str, tally: _Tally, nights: float, now: datetime) -> Quarter:
 
 def _name(at: datetime) -> str:
     return f"{at.year}-Q{(at.month + 2) // 3}"
+
+
+def _names(first: datetime, now: datetime) -> list[str]:
+    """Return the quarters from one moment to another, both among them."""
+    months = range(12 * first.year + first.month - 1, 12 * now.year + now.month)
+    return list(dict.fromkeys(f"{m // 12}-Q{m % 12 // 3 + 1}" for m in months))
 
 
 def _span(name: str, now: datetime) -> tuple[datetime, datetime]:

@@ -1,4 +1,4 @@
-"""What the board said of a model while a judgement was in force."""
+"""What the board said of a model while a judgement was in force, and which runs knew of it."""
 
 from __future__ import annotations
 
@@ -51,3 +51,22 @@ def statuses_between(store: Store, judgement: Judgement, *, cadence: str) -> lis
         wanted = wanted.where(t.underlying == judgement.underlying)
     with store.reading() as connection:
         return list(connection.execute(wanted).scalars())
+
+
+def runs_under(store: Store, judgement: Judgement) -> frozenset[str]:
+    """Return the runs that were judged under a judgement: of its nights, written since it was made.
+
+    A night it was in force for may have been judged before anybody said so.
+    """
+    r, j = schema.runs.c, schema.judgements.c
+    wanted = (
+        select(r.id)
+        .join(schema.judgements, j.id == judgement.id)
+        .where(
+            r.written_wall >= j.created_wall,
+            r.as_of >= iso_from_ms(judgement.since_ms),
+            r.as_of < iso_from_ms(judgement.until_ms),
+        )
+    )
+    with store.reading() as connection:
+        return frozenset(connection.execute(wanted).scalars())

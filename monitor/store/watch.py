@@ -179,6 +179,8 @@ def confirm(store: Store, code: str, *, author: str, wall: datetime) -> datetime
         row = by_code.get(code.strip().upper())
         if row is None:
             waiting = [c for c, r in by_code.items() if r["received_wall"] is None]
+            if not waiting:
+                raise UsageError(f"no test message waits for a receipt; {code!r} is in none")
             raise UnknownNameError("test message", code, waiting)
         if row["received_wall"] is not None:
             raise UsageError(f"{row['code']} was confirmed by {row['author']} before")

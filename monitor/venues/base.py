@@ -106,6 +106,10 @@ class Venue(ABC):
             As `fetch`.
         """
 
+    def source_of(self, underlying: str) -> str:
+        """Return the venue that a chain it gives was quoted on: itself, unless it only repeats."""
+        return self.name
+
     async def aclose(self) -> None:  # noqa: B027  a venue without connections has none to close
         """Give back connections."""
 

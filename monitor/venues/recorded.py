@@ -50,6 +50,11 @@ class Recorded(Venue):
     async def now_ms(self) -> int:
         return self._now_ms
 
+    def source_of(self, underlying: str) -> str:
+        venues = {ref.venue for ref in self._refs if ref.underlying == underlying}
+        venues = venues or {ref.venue for ref in self._refs}
+        return venues.pop() if len(venues) == 1 else self.name
+
     async def fetch(self, underlying: str) -> Snapshot:
         own = [ref for ref in self._refs if ref.underlying == underlying]
         past = [ref for ref in own if ref.as_of_ms <= self._now_ms]

@@ -87,6 +87,8 @@ class Story:
     incidents: tuple[Incident, ...] = ()
     past: dict[str, tuple[PastVerdict, ...]] = field(default_factory=dict)
     night: int = 0
+    underlying: str = "BTC"
+    life: list[Transition] = field(default_factory=list)
 
     def pass_(
         self,
@@ -103,7 +105,7 @@ class Story:
             found,
             self.incidents,
             venue="deribit",
-            underlying="BTC",
+            underlying=self.underlying,
             cadence="day",
             as_of_ms=now,
             run_id=f"run-{self.night}",
@@ -111,6 +113,7 @@ class Story:
             metrics=numbers,
             past=self.past,
         )
+        self.life += transitions
         standing = {i.id: i for i in self.incidents} | {
             t.incident.id: t.incident for t in transitions
         }
@@ -132,6 +135,21 @@ class Story:
     def events(self, *findings: Finding, **night: object) -> list[str]:
         """Live one more night and return the names of what happened."""
         return [t.event.value for t in self.pass_(*findings, **night)]  # type: ignore[arg-type]
+
+    def level(self, value: float, limit: float = 0.06) -> tuple[Transition, ...]:
+        """Live a night with Heston's error at a level, judged as the rules do."""
+        beyond = [misfit(value=value, threshold=limit)] if value > limit else []
+        return self.pass_(*beyond, numbers=[calm(value)])
+
+    @property
+    def words(self) -> list[str]:
+        """Everything that happened, in order."""
+        return [t.event.value for t in self.life]
+
+    @property
+    def told(self) -> list[str]:
+        """What of it the desk was told."""
+        return [t.event.value for t in self.life if t.is_news]
 
     @property
     def open(self) -> list[Incident]:

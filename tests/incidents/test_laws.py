@@ -113,8 +113,10 @@ def test_what_stands_long_enough_is_in_an_open_incident(nights, rules):
         open_causes = {i.cause for i in after if i.state is not State.RESOLVED}
         for key, finding in heard.items():
             at_once = finding.severity is not Severity.AMBER or blind
+            # A thin chain that a broken feed leaves behind is the feed's trouble.
+            follows = blind and findings[0].cause is Cause.DATA
             if at_once or run[key] >= rules.open_after_runs:
-                assert finding.cause in open_causes
+                assert (Cause.DATA if follows else finding.cause) in open_causes
 
 
 @settings(max_examples=40, deadline=None)
