@@ -13,7 +13,7 @@ from monitor.conventions import MS_PER_DAY, from_ms
 from monitor.market.snapshot import Snapshot
 from monitor.sandbox import rows
 from monitor.sandbox.faults import CHANGES, Fault, chosen, rows_kept
-from monitor.sandbox.market import Market, futures_of
+from monitor.sandbox.market import Market
 
 _HOUR_MS, _MINUTE_MS = 3_600_000, 60_000
 _MOST_CANDLES, _MOST_VOL_POINTS, _MOST_FUNDING = 5000, 1000, 744
@@ -53,8 +53,7 @@ class Moment:
 
     def futures(self, underlying: str) -> dict[str, float]:
         """Return the marks of the perpetual and the dated futures, by name."""
-        chain = self.market.chain(underlying, self.now_ms)
-        marks = {} if chain is None else futures_of(chain)
+        marks = dict(self.market.future_marks(underlying, self.now_ms))
         perpetual = self.market.perpetual_mark(underlying, self.now_ms)
         if perpetual is not None:
             marks[f"{underlying}-PERPETUAL"] = perpetual

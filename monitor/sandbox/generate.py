@@ -13,6 +13,7 @@ import numpy as np
 from monitor.arrays import FloatArray, IntArray
 from monitor.conventions import MS_PER_DAY, MS_PER_YEAR, to_ms
 from monitor.errors import DomainError
+from monitor.market.instrument import parse_future_expiry
 from monitor.market.snapshot import (
     CANDLE_COLUMNS,
     MarketContext,
@@ -22,9 +23,8 @@ from monitor.market.snapshot import (
 )
 from monitor.sandbox.calendar import Expiry
 from monitor.sandbox.ladder import strikes
-from monitor.sandbox.market import futures_of
 from monitor.sandbox.path import Path, generator
-from monitor.sandbox.scene import Scene, chain_of, listed_at
+from monitor.sandbox.scene import Scene, chain_of, future_of, listed_at
 from monitor.sandbox.truth import DVOL_TAU, TrueSmile, added_strip, mean_variance, smile_of
 from monitor.sandbox.wander import Wandering
 from monitor.sandbox.worlds import WORLDS, Regime, World
@@ -138,13 +138,14 @@ class GeneratedMarket:
             raise DomainError(
                 f"world {self.world.name} has {', '.join(self.underlyings)}, not {underlying}"
             )
-        marks = sorted(futures_of(chain).items(), key=lambda item: _expiry_of(chain, item[0]))
+        marks = self.future_marks(underlying, now_ms)
+        expiry_ms = [parse_future_expiry(name) for name in marks]
         context = MarketContext(
             index_price=self.index_price(underlying, now_ms),
             perpetual_mark=self.perpetual_mark(underlying, now_ms),
-            future_names=tuple(name for name, _ in marks),
-            future_expiry_ms=np.array([_expiry_of(chain, name) for name, _ in marks], np.int64),
-            future_mark=np.array([mark for _, mark in marks]),
+            future_names=tuple(marks),
+            future_expiry_ms=np.array(expiry_ms, np.int64),
+            future_mark=np.array(list(marks.values())),
             simulated=True,
         )
         context = replace(context, **self._series(underlying, now_ms, brief))
@@ -175,6 +176,16 @@ class GeneratedMarket:
         # Traded a little above the index while the basis is positive.
         premium = self._paths[underlying].basis(now_ms) / 365.0
         return round(float(np.exp(self._log_price(underlying, now_ms) + premium)), 2)
+
+    def future_marks(self, underlying: str, now_ms: int) -> dict[str, float]:
+        if underlying not in self._paths:
+            return {}
+        as_of_ms = now_ms - now_ms % 1000
+        listed = listed_at(as_of_ms, self.regime(as_of_ms), self.break_ms)
+        # What options are priced off may be wrong; a future trades, and its mark is not.
+        forward = self._forwards(underlying, as_of_ms, listed)
+        names = [future_of(underlying, e, listed) for e in listed]
+        return {n: float(f) for n, f in zip(names, forward, strict=True) if n is not None}
 
     def candles(
         self, underlying: str, start_ms: int, end_ms: int, step_ms: int, now_ms: int
@@ -238,12 +249,11 @@ class GeneratedMarket:
 
     def scene(self, underlying: str, now_ms: int) -> Scene:
         """Return all that the chain of a moment is made from."""
-        path, wandering = self._paths[underlying], self._wandering[underlying]
+        wandering = self._wandering[underlying]
         smile = self.smile(underlying, now_ms)
         listed = listed_at(now_ms, smile.regime, self.break_ms)
-        tau = np.array([(e.expiry_ms - now_ms) / MS_PER_YEAR for e in listed])
         index = float(np.exp(self._log_price(underlying, now_ms)))
-        forward = np.round(index * np.exp(path.basis(now_ms) * tau), 2)
+        forward = self._forwards(underlying, now_ms, listed)
         return Scene(
             underlying,
             now_ms,
@@ -258,6 +268,12 @@ class GeneratedMarket:
             lambda expiry_ms, x: wandering.mids(expiry_ms, now_ms, x),
             self.break_ms,
         )
+
+    def _forwards(self, underlying: str, now_ms: int, listed: tuple[Expiry, ...]) -> FloatArray:
+        """Return the true forward of each expiry, dollars per coin, as the venue rounds it."""
+        tau = np.array([(e.expiry_ms - now_ms) / MS_PER_YEAR for e in listed])
+        index = np.exp(self._log_price(underlying, now_ms))
+        return np.asarray(np.round(index * np.exp(self._paths[underlying].basis(now_ms) * tau), 2))
 
     def _ladder(
         self, underlying: str, expiry: Expiry, now_ms: int, over_index: float
@@ -330,10 +346,6 @@ def open_world(
         If `start` is not a midnight UTC.
     """
     return GeneratedMarket(WORLDS[name], seed=seed, start=start, break_night=break_night)
-
-
-def _expiry_of(chain: Snapshot, future: str) -> int:
-    return int(chain.expiry_ms[chain.underlying_index.index(future)])
 
 
 def _floor(time_ms: int, step_ms: int) -> int:

@@ -40,6 +40,10 @@ class Market(Protocol):
         """Return the perpetual's mark in dollars per coin."""
         ...
 
+    def future_marks(self, underlying: str, now_ms: int) -> dict[str, float]:
+        """Return the marks of the dated futures by name; empty where nothing is known of them."""
+        ...
+
     def candles(
         self, underlying: str, start_ms: int, end_ms: int, step_ms: int, now_ms: int
     ) -> TimeSeries:
@@ -114,6 +118,10 @@ class ArchiveMarket:
     def perpetual_mark(self, underlying: str, now_ms: int) -> float | None:
         chain = self.chain(underlying, now_ms)
         return None if chain is None else chain.context.perpetual_mark
+
+    def future_marks(self, underlying: str, now_ms: int) -> dict[str, float]:
+        chain = self.chain(underlying, now_ms)
+        return {} if chain is None else futures_of(chain)
 
     def candles(
         self, underlying: str, start_ms: int, end_ms: int, step_ms: int, now_ms: int

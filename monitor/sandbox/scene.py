@@ -187,8 +187,13 @@ def _marked(
 
 def _priced_off(underlying: str, expiry: Expiry, listed: tuple[Expiry, ...]) -> str:
     """Return the future that an expiry is priced off; a synthetic one where none is listed."""
-    name = f"{underlying}-{expiry_code(expiry.expiry_ms)}"
+    synthetic = f"SYN.{underlying}-{expiry_code(expiry.expiry_ms)}"
+    return future_of(underlying, expiry, listed) or synthetic
+
+
+def future_of(underlying: str, expiry: Expiry, listed: tuple[Expiry, ...]) -> str | None:
+    """Return the name of an expiry's dated future; None where none is listed."""
     weeks = [e for e in listed if from_ms(e.expiry_ms).weekday() == 4][:2]
     months = [e for e in listed if e.series == "month"][:2]
     has_future = expiry.series == "quarter" or expiry in weeks or expiry in months
-    return name if has_future else f"SYN.{name}"
+    return f"{underlying}-{expiry_code(expiry.expiry_ms)}" if has_future else None

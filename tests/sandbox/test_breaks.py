@@ -5,6 +5,7 @@ import pytest
 
 from monitor.conventions import MS_PER_DAY, expiry_label
 from monitor.sandbox.generate import DEFAULT_BREAK_NIGHT, DEFAULT_START
+from monitor.sandbox.market import futures_of
 from monitor.sandbox.scene import expiry_meant
 from monitor.sandbox.truth import DVOL_TAU, mean_variance, put_delta, true_variance
 from monitor.sandbox.worlds import WORLDS
@@ -160,6 +161,15 @@ def test_a_wrong_forward_is_one_expirys_and_the_book_knows_nothing_of_it(rich):
     np.testing.assert_array_equal(broken.forward[~here], quiet.forward[~here])
     np.testing.assert_array_equal(broken.mark[~here], quiet.mark[~here])
     assert np.all(broken.mark[here & broken.is_call] >= quiet.mark[here & broken.is_call])
+
+
+def test_a_future_trades_and_is_not_as_wrong_as_what_options_are_priced_off():
+    broken, quiet = (world(n).future_marks("BTC", moment()) for n in ("forward-off-20bp", "calm"))
+    assert broken == quiet
+    shown = futures_of(world("forward-off-20bp").chain("BTC", moment()))
+    assert shown.keys() == broken.keys()
+    gaps = {name: shown[name] / broken[name] - 1.0 for name in shown}
+    assert sorted(round(1e4 * gap, 1) for gap in gaps.values())[-2:] == [0.0, 20.0]
 
 
 @BOTH
