@@ -28,6 +28,7 @@ from monitor.diagnostics.base import (
     measure,
     measure_alone,
 )
+from monitor.diagnostics.noise_model import learnt_noise
 from monitor.incidents.lifecycle import advance
 from monitor.judging import noted, rebased
 from monitor.market.build import build_quotes
@@ -202,6 +203,7 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
         rejections=tuple(rejections),
         verdicts=tuple(verdicts),
         transitions=transitions,
+        noise=learnt_noise(chain.history),
     )
 
 

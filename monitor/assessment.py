@@ -18,6 +18,7 @@ from monitor.calibration.fit import Fit
 from monitor.calibration.settings import CalibrationSettings
 from monitor.diagnostics.base import NO_HISTORY, History, MetricValue
 from monitor.diagnostics.drift_rules import DriftRules
+from monitor.diagnostics.noise_model import UNLEARNT, NoiseModel
 from monitor.incidents.base import Incident, Message, Transition
 from monitor.incidents.rules import IncidentRules
 from monitor.market.cleaning import CleaningRules
@@ -192,6 +193,8 @@ class Assessment:
     transitions : tuple of Transition
     messages : tuple of Message
         For the outbox; empty where nothing is to be told.
+    noise : NoiseModel
+        What the quotes were held to be off by.
     """
 
     run: Run
@@ -203,6 +206,7 @@ class Assessment:
     verdicts: tuple[Verdict, ...]
     transitions: tuple[Transition, ...] = ()
     messages: tuple[Message, ...] = ()
+    noise: NoiseModel = UNLEARNT
 
 
 @cache

@@ -18,6 +18,7 @@ from monitor.assessment import Assessment, Past
 from monitor.calibration.fit import Fit, FitStatus
 from monitor.diagnostics.base import History, PastFit, Series, SeriesKey
 from monitor.diagnostics.drift import HISTORY_METRICS
+from monitor.diagnostics.noise import NOISE_HISTORY
 from monitor.incidents.base import Incident, State
 from monitor.incidents.rules import LONGEST_MEMORY
 from monitor.market.quotes import Quotes
@@ -29,6 +30,8 @@ from monitor.verdict.market import MARKET
 VERDICT_SLOTS = 30
 FIT_SLOTS = 120
 RESOLVED_SLOTS = LONGEST_MEMORY
+# Numbers whose last `FIT_SLOTS` slots are read: what they teach of noise does not age by the year.
+RECENT_METRICS = NOISE_HISTORY
 USABLE = (FitStatus.CONVERGED, FitStatus.MAX_EVALUATIONS, FitStatus.STALLED)
 
 
@@ -60,6 +63,7 @@ def remember(
     found: Assessment,
     *,
     series: Collection[tuple[str, str]] = HISTORY_METRICS,
+    lately: Collection[tuple[str, str]] = RECENT_METRICS,
 ) -> Memory:
     """Return the memory with one more night.
 
@@ -70,6 +74,8 @@ def remember(
         Of a later slot than every night in the memory, of the same stream.
     series : collection of (metric, scope)
         The numbers whose history is kept.
+    lately : collection of (metric, scope)
+        Those of which the latest `FIT_SLOTS` slots are kept.
     """
     now_ms = found.run.as_of_ms
     nights = (*memory.nights_ms, now_ms)[-FIT_SLOTS:]
@@ -77,7 +83,9 @@ def remember(
     before, verdicts = memory.past, {v.model: v for v in found.verdicts}
     history = History(
         fits=_fits(before, found, verdicts, nights[0]),
-        series=_series(before, found, verdicts.get(MARKET), frozenset(series)),
+        series=_series(
+            before, found, verdicts.get(MARKET), frozenset(series), frozenset(lately), nights[0]
+        ),
         chain_digest=found.snapshot.chain_digest,
         n_quotes=None if found.quotes is None else found.quotes.n,
         last_chain=_last_chain(before, found, verdicts, after.since(VERDICT_SLOTS)),
@@ -118,12 +126,21 @@ def _past_fit(fit: Fit, quotes: Quotes, as_of_ms: int) -> PastFit:
 
 
 def _series(
-    before: Past, found: Assessment, market: Verdict | None, wanted: frozenset[tuple[str, str]]
+    before: Past,
+    found: Assessment,
+    market: Verdict | None,
+    wanted: frozenset[tuple[str, str]],
+    lately: frozenset[tuple[str, str]],
+    since_ms: int,
 ) -> dict[SeriesKey, Series]:
     series = dict(before.history.series)
+    for key in [k for k in series if k[1:] in lately]:
+        series[key] = _since(series[key], since_ms)
+        if not len(series[key]):
+            del series[key]
     # What was measured on a chain that could not be judged is no past to be set against.
     for m in () if _is_blind(market) else found.metrics:
-        if (m.metric, m.scope) in wanted:
+        if (m.metric, m.scope) in wanted or (m.metric, m.scope) in lately:
             key = (m.model, m.metric, m.scope)
             series[key] = _longer(series.get(key), found.run.as_of_ms, m.value)
     return series
@@ -133,6 +150,11 @@ def _longer(series: Series | None, as_of_ms: int, value: float) -> Series:
     times: IntArray = np.empty(0, np.int64) if series is None else series.as_of_ms
     values: FloatArray = np.empty(0) if series is None else series.value
     return Series(np.append(times, as_of_ms), np.append(values, value))
+
+
+def _since(series: Series, since_ms: int) -> Series:
+    kept = series.as_of_ms >= since_ms
+    return series if kept.all() else Series(series.as_of_ms[kept], series.value[kept])
 
 
 def _last_chain(

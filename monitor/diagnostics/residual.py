@@ -1,8 +1,8 @@
 """Residuals of tonight's fit: model minus market, in vol, in coin, in units of what could be known.
 
 ``z_spread`` is the residual over the half-spread, descriptive: a right model gives about 0.3 to
-0.5. ``z`` is the residual over its own standard deviation: the quote's noise less what the fit
-absorbed of it (leverage). Only ``z`` is for tests.
+0.5. ``z`` is the residual over its own standard deviation: the noise of the quote as the quiet
+nights before taught it, less what the fit absorbed of it (leverage). Only ``z`` is for tests.
 """
 
 from __future__ import annotations
@@ -12,8 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from monitor.arrays import FloatArray
+from monitor.calibration.fit import Fit
 from monitor.diagnostics.base import Evidence, Metric, MetricValue, Outcome, metric
+from monitor.diagnostics.noise_model import NoiseModel, learnt_noise
 from monitor.diagnostics.places import places
+from monitor.diagnostics.residual_law import tonights_law
+from monitor.market.quotes import Quotes
 from monitor.outcome import Rejection
 from monitor.pricing.black import black_price
 
@@ -40,10 +44,12 @@ def residual_z(evidence: Evidence) -> FloatArray:
     A quote that the fit reproduces by construction (leverage one) has no residual to judge: NaN.
     """
     assert evidence.fit is not None
-    free = 1.0 - evidence.fit.leverage
-    with np.errstate(divide="ignore", invalid="ignore"):
-        sd = evidence.quotes.noise * np.sqrt(np.where(free > 1e-6, free, np.nan))
-    return residual_iv(evidence) / sd
+    return standardised(evidence.quotes, evidence.fit, learnt_noise(evidence.history))
+
+
+def standardised(quotes: Quotes, fit: Fit, noise: NoiseModel) -> FloatArray:
+    """Return the residuals of a fit over their standard deviations by a noise, shape (n,)."""
+    return (fit.iv - quotes.iv) / np.sqrt(tonights_law(quotes, fit, noise).variance)
 
 
 def residual_z_spread(evidence: Evidence) -> FloatArray:
@@ -95,6 +101,7 @@ _UNITS: dict[str, tuple[str, Callable[[Evidence], FloatArray], str]] = {
     "z": ("1", residual_z, "model minus market vol over its own standard deviation"),
     "z_spread": ("half-spreads", residual_z_spread, "model minus market vol over half the spread"),
 }
+_Z_NEEDS = "quiet nights, if any; else bid and ask alone"
 _SUMMARIES: dict[str, tuple[str, Callable[[FloatArray], float]]] = {
     "bias": ("Mean of", _mean),
     "rmse": ("Root mean square of", _rms),
@@ -122,6 +129,7 @@ def _register() -> None:
                 level="model",
                 definition=definition,
                 source=SOURCE,
+                needs=_Z_NEEDS if unit_name == "z" else "none",
             )
             register(compute)
 

@@ -159,6 +159,7 @@ def _coordinates(
         "sign": sign,
         "c_bid": c_bid,
         "c_ask": c_ask,
+        "tick": tick,
         "iv_bid": iv_bid,
         "iv_ask": iv_ask,
         "iv": iv,

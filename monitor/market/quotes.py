@@ -33,6 +33,8 @@ class Quotes:
         +1 call, -1 put; the out-of-the-money one.
     c_bid, c_ask : ndarray of shape (n,)
         Undiscounted premium over forward.
+    tick : ndarray of shape (n,)
+        Step of the ask's price, over forward.
     iv_bid, iv_ask, iv : ndarray of shape (n,)
         Implied vols of bid and ask, and their midpoint. ``iv_bid < iv_ask``.
     vega : ndarray of shape (n,)
@@ -64,6 +66,7 @@ class Quotes:
     sign: FloatArray
     c_bid: FloatArray
     c_ask: FloatArray
+    tick: FloatArray
     iv_bid: FloatArray
     iv_ask: FloatArray
     iv: FloatArray
@@ -79,7 +82,7 @@ class Quotes:
             object.__setattr__(self, name, frozen_ints(getattr(self, name)))
         for name in (
             "tau forward discount parity_low parity_high strike k sign c_bid c_ask iv_bid iv_ask "
-            "iv vega noise mark_iv open_interest"
+            "tick iv vega noise mark_iv open_interest"
         ).split():
             object.__setattr__(self, name, frozen_floats(getattr(self, name)))
         if self.n and not (

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from monitor.assessment import Past, Stream
 from monitor.diagnostics.base import History, PastFit, Series, SeriesKey
-from monitor.recollect import FIT_SLOTS, RESOLVED_SLOTS, USABLE, VERDICT_SLOTS
+from monitor.recollect import FIT_SLOTS, RECENT_METRICS, RESOLVED_SLOTS, USABLE, VERDICT_SLOTS
 from monitor.replication.chain import PastChain
 from monitor.store import schema
 from monitor.store.base import Store
@@ -60,6 +60,7 @@ def read_past(
     *,
     series: Collection[tuple[str, str]],
     window: int,
+    lately: Collection[tuple[str, str]] = RECENT_METRICS,
     as_known: datetime | None = None,
 ) -> Past:
     """Return what is known from the slots of `stream` before `slot`, each by the run that speaks.
@@ -73,6 +74,8 @@ def read_past(
         The numbers whose history is wanted, for every model and for the market.
     window : int
         How many slots back the series reach.
+    lately : collection of (metric, scope)
+        Numbers of which the last 120 slots are read.
     as_known : datetime, optional
         By what the desk knew then; else by all it knows.
 
@@ -107,7 +110,8 @@ def read_past(
         return Past(
             history=History(
                 fits=fits,
-                series=_series(connection, key, runs[:window], series),
+                series=_series(connection, key, runs[:window], series)
+                | _series(connection, key, runs[:FIT_SLOTS], lately),
                 chain_digest=runs[0].chain_digest,
                 n_quotes=runs[0].n_quotes,
                 last_chain=_last_chain(connection, recent, judged),
@@ -274,6 +278,8 @@ def _series(
     at = np.searchsorted(run_keys, table[:, 1])
     speaks = run_keys[np.minimum(at, len(run_keys) - 1)] == table[:, 1]
     speaks &= ~np.isin(table[:, 1], blind)
+    if not speaks.any():
+        return {}
     names = sorted(set(named.values()), key=repr)
     number = {name: i for i, name in enumerate(names)}
     number_of_key = {key: number[name] for key, name in named.items()}

@@ -10,8 +10,7 @@ import numpy as np
 from monitor.arrays import FloatArray
 from monitor.assessment import Assessment
 from monitor.calibration.fit import Fit
-from monitor.diagnostics.base import NO_HISTORY, Evidence
-from monitor.diagnostics.residual import residual_z
+from monitor.diagnostics.residual import standardised
 from monitor.incidents.base import Incident, Transition
 from monitor.market.quotes import Quotes
 from monitor.store.bulk import null_if_nan, nullable
@@ -80,7 +79,7 @@ def residual_rows(run: int, model: int, fit: Fit, found: Assessment) -> Iterator
     quotes = found.quotes
     if quotes is None or len(fit.iv) != quotes.n:
         return iter(())  # nothing was fitted
-    z = residual_z(Evidence(found.snapshot, quotes, NO_HISTORY, fit=fit))
+    z = standardised(quotes, fit, found.noise)
     columns = zip(nullable(fit.iv), nullable(z), strict=True)
     return ((run, model, i, *row) for i, row in enumerate(columns))
 

@@ -46,6 +46,7 @@ def quotes_from(grid: Grid, iv: FloatArray, noise: FloatArray | float = 0.005) -
         sign=np.where(grid.k >= 0.0, 1.0, -1.0),
         c_bid=absent_n,
         c_ask=absent_n,
+        tick=absent_n,
         iv_bid=iv - noise,
         iv_ask=iv + noise,
         iv=iv,

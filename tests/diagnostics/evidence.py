@@ -38,7 +38,7 @@ def fit_saying(quotes: Quotes, iv: FloatArray, **changes: object) -> Fit:
         params=np.full(quotes.m, 0.5),
         iv=np.asarray(iv),
         leverage=np.zeros(quotes.n),
-        jacobian=np.ones((quotes.n, quotes.m)),
+        jacobian=np.zeros((quotes.n, quotes.m)),
         covariance=np.eye(quotes.m) * 0.01**2,
         condition=10.0,
         status=FitStatus.CONVERGED,

@@ -56,6 +56,7 @@ def quotes_of(c, venue="deribit"):
         sign=c.sign,
         c_bid=c_bid,
         c_ask=c_ask,
+        tick=np.full(c.n, 0.0001),
         iv_bid=c.iv_bid,
         iv_ask=c.iv_ask,
         iv=iv,

@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from monitor.diagnostics.base import History, Series
+from monitor.diagnostics.noise_model import CELLS
 from monitor.diagnostics.places import WINGS, places, wing_index
 from tests.diagnostics.evidence import market, outcomes, reasons, saying, value, values
 from tests.market.chains import EXPIRIES, chain
@@ -60,8 +62,8 @@ RESIDUALS = {
         )
         - 0.5 * (QUOTES.c_bid[i] + QUOTES.c_ask[i])
     ),
-    # Nothing absorbed: the residual's deviation is the quote's noise.
-    "z": lambda i: ERROR[i] / QUOTES.noise[i],
+    # Nothing absorbed and nothing learnt: the deviation of what is uniform between bid and ask.
+    "z": lambda i: ERROR[i] / (QUOTES.noise[i] / 3**0.5),
 }
 
 
@@ -86,14 +88,29 @@ def test_the_error_of_a_bias_is_that_of_a_mean():
 
 
 def test_what_the_fit_absorbed_of_a_quote_makes_its_residual_count_for_more():
-    leverage = np.full(QUOTES.n, 0.75)
-    leverage[0] = 1.0  # reproduced by construction: nothing to judge
-    half_absorbed = saying(CHAIN, ERROR, leverage=leverage)
-    # sqrt(1 - 3/4) = 1/2: the same miss is worth twice as many deviations.
-    expected = 2.0 * np.mean(ERROR[1:] / QUOTES.noise[1:])
-    assert value("bias_z", half_absorbed) == pytest.approx(expected, rel=1e-12)
+    # Black fits one number an expiry: of equal quotes it takes one in n of each, of a lone one all.
+    jacobian = (QUOTES.expiry_index[:, None] == np.arange(QUOTES.m)).astype(float)
+    absorbed = saying(CHAIN, ERROR, jacobian=jacobian)
+    precision = QUOTES.noise**-2.0
+    share = precision / np.bincount(QUOTES.expiry_index, precision)[QUOTES.expiry_index]
+    expected = ERROR / (QUOTES.noise / 3**0.5) / np.sqrt(1.0 - share)
+    assert value("bias_z", absorbed) == pytest.approx(np.mean(expected), rel=1e-9)
+    # Reproduced by construction: nothing to judge.
+    alone = saying(CHAIN, ERROR, jacobian=np.eye(QUOTES.n), at_bound=np.zeros(QUOTES.n, np.int64))
+    assert reasons("bias_z", alone) == {"no_model_value"}
     # Descriptive residuals do not know of leverage.
-    assert value("bias_z_spread", half_absorbed) == value("bias_z_spread", EVIDENCE)
+    assert value("bias_z_spread", absorbed) == value("bias_z_spread", EVIDENCE)
+
+
+def test_noise_that_was_learnt_counts_in_z_and_nowhere_else():
+    loud = {
+        (None, "noise_power", scope): Series(np.arange(400), np.full(400, 4.0))
+        for scope in ("chain", *CELLS)
+    }
+    loud |= {(None, "noise_weight", c): Series(np.arange(400), np.full(400, 1e9)) for c in CELLS}
+    taught = replace(EVIDENCE, history=History(series=loud))
+    assert value("rmse_z", taught) == pytest.approx(0.5 * value("rmse_z", EVIDENCE), rel=1e-6)
+    assert value("rmse_z_spread", taught) == value("rmse_z_spread", EVIDENCE)
 
 
 def test_a_bent_wing_moves_that_wing_and_the_chain_and_no_other_place():
@@ -112,9 +129,9 @@ def test_wider_quotes_make_a_miss_smaller_in_noise_and_leave_it_in_vol():
     assert value("bias_z_spread", narrow) == pytest.approx(1.0)
     assert value("bias_z_spread", wide) == pytest.approx(0.5)
     # In the wings of near expiries half a tick is wider than the book, and is the noise.
-    assert value("bias_z", narrow, "wing:centre") == pytest.approx(1.0)
-    assert value("bias_z", wide, "wing:centre") == pytest.approx(0.5)
-    assert value("bias_z", saying(chain(n_strikes=9, width_iv=0.01), 0.005)) < 1.0
+    assert value("bias_z", narrow, "wing:centre") == pytest.approx(3**0.5)
+    assert value("bias_z", wide, "wing:centre") == pytest.approx(0.5 * 3**0.5)
+    assert value("bias_z", saying(chain(n_strikes=9, width_iv=0.01), 0.005)) < 3**0.5
 
 
 def test_the_inside_share_counts_the_quotes_whose_vol_lies_between_bid_and_ask():

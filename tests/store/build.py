@@ -148,6 +148,7 @@ def make_quotes(snapshot: Snapshot, rng: np.random.Generator, scale: float) -> Q
         sign=np.where(k > 0, 1.0, -1.0),
         c_bid=snapshot.bid,
         c_ask=snapshot.ask,
+        tick=np.full(n, 0.0001),
         iv_bid=iv - half,
         iv_ask=iv + half,
         iv=iv,

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select, text
 
 from monitor.assessment import Stream
-from monitor.diagnostics.base import NO_HISTORY, Evidence, MetricValue
-from monitor.diagnostics.residual import residual_z
+from monitor.diagnostics.base import MetricValue
+from monitor.diagnostics.residual import standardised
 from monitor.errors import StoreError
 from monitor.incidents.base import Event
 from monitor.store import Store, schema
@@ -67,8 +67,7 @@ def test_every_number_comes_back_to_the_last_bit(store: Store) -> None:
         assert mine["at_bound"].tolist() == fit.at_bound.tolist()
         here = surface[surface["model"] == fit.model]
         np.testing.assert_array_equal(here["model_iv"], fit.iv)
-        evidence = Evidence(found.snapshot, quotes, NO_HISTORY, fit=fit)
-        np.testing.assert_array_equal(here["z"], residual_z(evidence))
+        np.testing.assert_array_equal(here["z"], standardised(quotes, fit, found.noise))
         for name in ("k", "iv_bid", "iv_ask", "iv", "noise", "vega", "strike", "open_interest"):
             np.testing.assert_array_equal(here[name], getattr(quotes, name))
         np.testing.assert_array_equal(here["tau"], quotes.tau[quotes.expiry_index])

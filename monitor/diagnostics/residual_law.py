@@ -1,0 +1,210 @@
+r"""The law of a residual: noise of the quote, less what the fit took of it, plus what it erred.
+
+A weighted least-squares fit of mids y moves with the noise e of the quotes it used: its residual
+is :math:`(I - H)e` with :math:`H = JGN^{-1}`, whatever the law of e is; N are the weights of
+the fit and need not be the noise. With :math:`\Sigma` the learnt covariance, residuals have
+covariance :math:`(I - H)\Sigma(I - H)'`. For a quote that the fit used that is the noise less the
+leverage; for one it did not use, the noise plus the error of the parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from monitor.arrays import BoolArray, FloatArray, IntArray
+from monitor.calibration.fit import Fit
+from monitor.diagnostics.noise_model import NoiseModel, runs
+from monitor.market.quotes import Quotes
+
+# Of its noise: a quote with less left is reproduced by construction.
+_LEAST_LEFT = 1e-6
+_FLAT = 1e-10  # as in calibration: a scaled direction below this share of the largest is flat
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualLaw:
+    """Covariance of residuals in vol, held as the factors it is made of.
+
+    Attributes
+    ----------
+    quotes : Quotes
+    noise : NoiseModel
+    deviation : ndarray of shape (n,)
+        Of each mid by itself.
+    answers : ndarray of shape (n, p)
+        How the model's vol at each quote answers to the directions that were fitted.
+    taken : ndarray of shape (n, p)
+        How those directions answer to each quote's noise; zero where the fit did not use it.
+    wrong : ndarray of shape (n, q)
+        What else the model's vol carries: independent errors, one a column, of variance one.
+    """
+
+    quotes: Quotes
+    noise: NoiseModel
+    deviation: FloatArray
+    answers: FloatArray
+    taken: FloatArray
+    wrong: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
+
+    @cached_property
+    def variance(self) -> FloatArray:
+        """Return the variance of each residual, shape (n,); NaN where none is left to judge."""
+        common = self.noise_times(self.taken)
+        middle = self.taken.T @ common
+        own = self.deviation**2
+        left = own - 2.0 * np.sum(self.answers * common, axis=1)
+        left += np.sum((self.answers @ middle) * self.answers, axis=1)
+        if self.wrong.size:
+            left += np.sum(self.wrong**2, axis=1)
+        return np.where(left > _LEAST_LEFT * own, left, np.nan)
+
+    def of_sums(self, weights: FloatArray) -> FloatArray:
+        """Return the covariance of weighted sums of residuals.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n, b)
+            One sum a column.
+
+        Returns
+        -------
+        ndarray of shape (b, b)
+        """
+        # (I - H)' applied to each column of weights: what the sum is of the noise itself.
+        kept = weights - self.taken @ (self.answers.T @ weights)
+        covariance = kept.T @ self.noise_times(kept)
+        if self.wrong.size:
+            loads = self.wrong.T @ weights
+            covariance = covariance + loads.T @ loads
+        return np.asarray(covariance)
+
+    def answered(self, error: FloatArray) -> FloatArray:
+        """Return what is left in the residuals of errors of the quotes: those the fit follows go.
+
+        Parameters
+        ----------
+        error : ndarray of shape (n, b)
+            Added to mids; the sign is that of model minus market.
+        """
+        return np.asarray(self.answers @ (self.taken.T @ error) - error)
+
+    def noise_times(self, x: FloatArray) -> FloatArray:
+        """Return the covariance of the quotes' noise times `x`, of shape (n, p)."""
+        scaled = self.deviation[:, None] * x
+        return self.deviation[:, None] * self.noise.together(self.quotes, scaled)
+
+
+def law_of_fit(
+    quotes: Quotes, fit: Fit, noise: NoiseModel, *, used: BoolArray | None = None
+) -> ResidualLaw:
+    """Return the law of the residuals of a fit, in sample and, where not `used`, out of it.
+
+    Parameters
+    ----------
+    quotes : Quotes
+    fit : Fit
+        With its Jacobian on all of `quotes`.
+    noise : NoiseModel
+    used : ndarray of bool of shape (n,), optional
+        What the fit was made of; all by default.
+    """
+    return _law(quotes, fit.jacobian, fit.at_bound == 0, noise, used)
+
+
+@lru_cache(maxsize=4)
+def tonights_law(quotes: Quotes, fit: Fit, noise: NoiseModel) -> ResidualLaw:
+    """Return the law of the residuals of a fit to all quotes; asked again, the same object."""
+    return law_of_fit(quotes, fit, noise)
+
+
+def law_of_last_night(
+    quotes: Quotes, refreshed: Fit, stderr: FloatArray, states: BoolArray, noise: NoiseModel
+) -> ResidualLaw:
+    """Return the law of tonight's residuals of last night's structure with tonight's states.
+
+    The states take their share of tonight's noise. What the structure errs by is taken to be what
+    a chain like tonight's would leave: last night's quotes had the same noise within little.
+
+    Parameters
+    ----------
+    quotes : Quotes
+    refreshed : Fit
+    stderr : ndarray of shape (P,)
+        Last night's standard errors laid on tonight; NaN for parameters without one, which were
+        at a bound and stood still.
+    states : ndarray of bool of shape (P,)
+        Which parameters were fitted again.
+    noise : NoiseModel
+    """
+    law = _law(quotes, refreshed.jacobian, states, noise, None)
+    estimated = np.isfinite(stderr) & (stderr > 0.0)
+    loose = estimated & ~states
+    if not loose.any():
+        return law
+    then = _directions(quotes, refreshed.jacobian, estimated, np.ones(quotes.n, np.bool_))
+    common = then.taken.T @ law.noise_times(then.taken)
+    structure = then.params[loose]
+    values, vectors = np.linalg.eigh(structure @ common @ structure.T)
+    half = vectors * np.sqrt(np.maximum(values, 0.0))
+    wrong = np.nan_to_num(refreshed.jacobian[:, loose]) @ half
+    return replace(law, wrong=wrong - law.answers @ (law.taken.T @ wrong))
+
+
+@dataclass(frozen=True, eq=False)
+class _Directions:
+    """What a weighted fit makes of noise: ``params @ taken' e``, seen as ``answers @ taken' e``."""
+
+    answers: FloatArray  # (n, r)
+    taken: FloatArray  # (n, r)
+    params: FloatArray  # (P, r)
+
+
+def _law(
+    quotes: Quotes, jacobian: FloatArray, free: BoolArray, noise: NoiseModel, used: BoolArray | None
+) -> ResidualLaw:
+    used = np.ones(quotes.n, np.bool_) if used is None else used
+    found = _directions(quotes, jacobian, free, used)
+    return ResidualLaw(quotes, noise, noise.deviation(quotes), found.answers, found.taken)
+
+
+def _directions(
+    quotes: Quotes, jacobian: FloatArray, free: BoolArray, used: BoolArray
+) -> _Directions:
+    """Return the directions of the free parameters, those of slices that share none apart."""
+    n, columns = quotes.n, np.flatnonzero(free)
+    scaled = np.nan_to_num(jacobian[:, columns]) / quotes.noise[:, None]
+    answers, taken, params = [], [], []
+    for rows, own in _blocks(quotes, scaled):
+        block = np.where(used[rows, None], scaled[rows][:, own], 0.0)
+        size = np.linalg.norm(block, axis=0)
+        size = np.where(size > 0.0, size, 1.0)
+        left, singular, right = np.linalg.svd(block / size, full_matrices=False)
+        firm = singular > _FLAT * singular[:1]
+        back = right[firm].T / singular[firm] / size[:, None]
+        wide = np.zeros((3, max(n, jacobian.shape[1]), int(firm.sum())))
+        wide[0, :n][rows] = quotes.noise[rows, None] * (scaled[rows][:, own] @ back)
+        wide[1, :n][rows] = left[:, firm] / quotes.noise[rows, None]
+        wide[2][columns[own]] = back
+        answers.append(wide[0, :n])
+        taken.append(wide[1, :n])
+        params.append(wide[2, : jacobian.shape[1]])
+    if not answers:
+        none = np.zeros((n, 0))
+        return _Directions(none, none, np.zeros((jacobian.shape[1], 0)))
+    return _Directions(np.hstack(answers), np.hstack(taken), np.hstack(params))
+
+
+def _blocks(quotes: Quotes, scaled: FloatArray) -> Iterator[tuple[slice, IntArray]]:
+    """Yield rows and columns of parts of a Jacobian that share neither: expiries, or the whole."""
+    slices = list(runs(quotes))
+    felt = np.array([np.any(scaled[s] != 0.0, axis=0) for s in slices])
+    if felt.size and np.all(felt.sum(axis=0) <= 1):
+        for rows, own in zip(slices, felt, strict=True):
+            if own.any():
+                yield rows, np.flatnonzero(own)
+    elif scaled.size:
+        yield slice(0, quotes.n), np.arange(scaled.shape[1])
