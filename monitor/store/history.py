@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sqlalchemy import bindparam
+from sqlalchemy.engine import Connection
 
+from monitor.arrays import IntArray
+from monitor.store.address import LARGE
 from monitor.store.base import Store
 from monitor.store.folder import query, query_live
 from monitor.store.typed import bounds, frame_of, instants
@@ -51,12 +54,17 @@ def history_frame(
         if kinds:
             spans = {**of_streams, **bounds(since, until, as_known)}
             of_runs = _listed("history_runs", "streams", assume_live=assume_live)
-            runs = connection.execute(of_runs, spans).cursor.fetchall()
+            runs = _many(connection, of_runs, spans)
             keys = [run[0] for run in runs]
             span = {"low": min(keys, default=0), "high": max(keys, default=-1)}
             wanted = {"series": [kind.key for kind in kinds], **span}
-            rows = connection.execute(_listed("history", "series"), wanted).cursor.fetchall()
+            rows = _many(connection, _listed("history", "series"), wanted)
         return _join(metric, streams, runs, kinds, rows)
+
+
+def _many(connection: Connection, statement: Any, values: dict[str, Any]) -> list[Any]:
+    """Return plain tuples: a row object for each of a hundred thousand costs as much as they."""
+    return connection.execute(statement, values, execution_options={LARGE: True}).cursor.fetchall()
 
 
 @contextmanager
@@ -87,26 +95,25 @@ def _join(
 ) -> pd.DataFrame:
     """Lay runs and series beside values: in the database, it would cost a search a value.
 
-    `runs` come in the order of time, `kinds` in that of model and scope, and so go the rows; of
-    one time, in the order of the streams.
+    Rows go by time; of one time, in the order of the streams; of one stream, in that of `kinds`,
+    which come by model and scope.
     """
     series_key, run_key, value, n, stderr = zip(*rows, strict=True) if rows else [()] * 5
     of_run, run_id, as_of, stream_key = zip(*runs, strict=True) if runs else [()] * 4
-    run = pd.Index(of_run).get_indexer(pd.Index(run_key))
-    kind = pd.Index([k.key for k in kinds]).get_indexer(pd.Index(series_key))
+    run = _places(of_run, run_key)
+    kind = _places([k.key for k in kinds], series_key)
     speaks = np.flatnonzero(run >= 0)
     run, kind = run[speaks], kind[speaks]
-    # Stored instants are of one width: equal texts are equal times, and texts sort as times do.
-    moment = np.unique(np.array(as_of, dtype=np.str_), return_inverse=True)[1]
-    stream = pd.Index([s.key for s in streams]).get_indexer(pd.Index(stream_key))
-    order = np.lexsort((kind, stream[run], moment[run])) if len(run) else run
+    moment = instants(as_of)
+    stream = _places([s.key for s in streams], stream_key)
+    order = np.lexsort((kind, stream[run], moment.asi8[run])) if len(run) else run
     speaks, run, kind = speaks[order], run[order], kind[order]
 
     def words(found: Sequence[Any], name: str, at: Any) -> Any:
         return np.array([getattr(row, name) for row in found], dtype=object)[at]
 
     columns: dict[str, Any] = {
-        "as_of": instants(as_of)[run],
+        "as_of": moment[run],
         "run_id": np.array(run_id, dtype=object)[run],
         **{c: words(streams, c, stream[run]) for c in ("venue", "underlying", "cadence")},
         **{c: words(kinds, c, kind) for c in ("model", "scope", "unit")},
@@ -116,3 +123,9 @@ def _join(
         "stderr": np.array(stderr, dtype=np.float64)[speaks],
     }
     return frame_of({name: columns[name] for name in HISTORY})
+
+
+def _places(known: Sequence[int], keys: Sequence[int]) -> IntArray:
+    """Return where each key stands among those known; -1 where it does not."""
+    # Of tuples, pandas would have to find out first what is in them.
+    return pd.Index(np.array(known, np.int64)).get_indexer(np.array(keys, np.int64))

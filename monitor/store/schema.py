@@ -9,7 +9,8 @@ code or rules is another run, and `answers` records from when on it is the one. 
 is stored already adds at most an answer, as when rules are tried out and taken back.
 
 `metrics` is keyed by series first: a year of one number lies together, at the price of touching
-one page a series and run when writing. `quotes` and `residuals` are keyed by run first, since they
+one page a series and run when writing. On PostgreSQL, whose tables lie in the order of writing,
+the key carries the values. `quotes` and `residuals` are keyed by run first, since they
 are asked a night at a time. These three have no foreign keys: they grow by thousands of rows a
 run, each check would cost as much as the row, and one function writes them.
 
@@ -19,7 +20,13 @@ for numbers, which cannot be asked.
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+)
 
 from monitor.store.columns import (
     flag,
@@ -106,6 +113,7 @@ runs = table(
     int_("n_selected", nullable=True),
     text_("written_wall"),
     Index(None, "stream_key", "slot"),
+    Index(None, "stream_key", "as_of", "key", "id"),
     Index(None, "snapshot_key"),
 )
 
@@ -119,7 +127,7 @@ answers = table(
     text_("known_wall"),
     text_("source"),
     CheckConstraint("source IN ('live', 'backfill')", name="source"),
-    Index(None, "stream_key", "slot", "known_wall", "key"),
+    Index(None, "stream_key", "slot", "known_wall", "key", "run_key"),
 )
 
 # --- the chain and the models on it -------------------------------------------------------------
@@ -187,11 +195,12 @@ parameters = narrow(
 
 metrics = narrow(
     "metrics",
-    int_("series_key", primary_key=True),
-    int_("run_key", primary_key=True, index=True),
+    int_("series_key"),
+    int_("run_key", index=True),
     real("value", nullable=False),
     int_("n"),
     real("stderr"),
+    PrimaryKeyConstraint("series_key", "run_key", postgresql_include=["value", "n", "stderr"]),
 )
 
 rejections = narrow(

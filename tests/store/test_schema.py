@@ -13,7 +13,7 @@ from sqlalchemy import CheckConstraint, create_engine, inspect, text
 from monitor.errors import SchemaMismatch, StoreError
 from monitor.store import SchemaState, Store, open_store, schema
 from monitor.store.folder import sql_folder, views
-from monitor.store.migrate import VERSION_TABLE
+from monitor.store.migrate import VERSION_TABLE, head
 from monitor.store.reader import runs_frame
 from monitor.store.writer import write_assessment
 from tests.store.build import make_assessment, wall
@@ -72,7 +72,7 @@ def test_a_newer_schema_is_refused_and_not_touched(url: str) -> None:
             with pytest.raises(SchemaMismatch, match="install the version"):
                 store.upgrade()
     finally:
-        _put_back(url, f"UPDATE {VERSION_TABLE} SET version_num = '0002'")
+        _put_back(url, f"UPDATE {VERSION_TABLE} SET version_num = '{head()}'")
 
 
 def test_views_of_another_version_are_replaced_by_whoever_may_write(url: str) -> None:
