@@ -1,0 +1,214 @@
+r"""Which assumption failed: score tests towards richer models, and of last night's constants.
+
+With r the residuals over noise and G the derivatives of the vols by what a richer model would
+have, both less what the fit followed, the score statistic
+
+.. math:: s = r'G\,(G'G)^{-1}G'r \sim \chi^2_q
+
+needs no richer fit. It is also the misfit that the richer model would remove to first order, so
+that its share of the whole says how much of tonight's error the assumption accounts for. The
+assumption named is the one whose statistic is the least likely by chance.
+
+Two questions. `assumption_*`: which feature does tonight's fit lack? `constancy_*`: last night's
+structure with tonight's states, freed parameter by parameter: which of its constants gave way?
+A feature that the model lacks altogether is the first question's, on the same night.
+Signs are not used: an intensity that would have to be negative counts like a positive one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy.special import ndtri
+
+from monitor.arrays import FloatArray
+from monitor.diagnostics.base import Evidence, Metric, Outcome, metric
+from monitor.diagnostics.directions import directions, forward_directions
+from monitor.diagnostics.leftover import Leftover, leftover, refreshed_leftover
+from monitor.diagnostics.structure import cube_root_deviate
+from monitor.numerics.spatial import orthonormal_basis
+from monitor.outcome import Rejection
+
+SOURCE = "Rao (1948); Breusch and Pagan (1980), Rev. Economic Studies 47(1), of vols"
+SIGNIFICANCE = 0.05  # shared by all assumptions of a model: Bonferroni
+_ABSORBED = 1e-3  # of its length: a direction that the fit follows leaves nothing to test
+
+
+@dataclass(frozen=True)
+class Score:
+    """The evidence against one assumption.
+
+    Attributes
+    ----------
+    deviate : float
+        The chi-squared statistic as a normal deviate.
+    share : float
+        Of the squared residuals over noise.
+    degrees : int
+    """
+
+    deviate: float
+    share: float
+    degrees: int
+
+
+def scores_of(left: Leftover, towards: Mapping[str, FloatArray]) -> dict[str, Score]:
+    """Return the score of each assumption whose directions the fit does not follow already.
+
+    Parameters
+    ----------
+    left : Leftover
+    towards : mapping of assumption to ndarray of shape (n, q)
+        Columns in vol, at the quotes of `left`.
+    """
+    total = float(left.r @ left.r)
+    found = {}
+    for name, columns in towards.items():
+        usable = np.isfinite(columns).all(axis=0)
+        scaled = columns[:, usable] / left.noise[:, None]
+        free = left.outside(columns[:, usable])
+        size = np.linalg.norm(scaled, axis=0)
+        kept = np.linalg.norm(free, axis=0) > _ABSORBED * size
+        basis = orthonormal_basis(free[:, kept], flat=_ABSORBED)
+        degrees = basis.shape[1]
+        if degrees and left.n > left.p + degrees and total > 0.0:
+            statistic = float(np.sum((basis.T @ left.r) ** 2))
+            deviate = cube_root_deviate(statistic, degrees)
+            found[name] = Score(deviate, min(statistic / total, 1.0), degrees)
+    return found
+
+
+def named(scores: Mapping[str, Score]) -> str | None:
+    """Return the assumption that failed: the least likely score, if unlikely enough among all."""
+    if not scores:
+        return None
+    worst = max(scores, key=lambda name: scores[name].deviate)
+    limit = -float(ndtri(SIGNIFICANCE / len(scores)))
+    return worst if scores[worst].deviate > limit else None
+
+
+@lru_cache(maxsize=4)
+def feature_scores(evidence: Evidence) -> dict[str, Score]:
+    """Return the scores of what tonight's fit lacks."""
+    fit, model, quotes = evidence.fit, evidence.model, evidence.quotes
+    assert fit is not None and model is not None
+    left = leftover(evidence)
+    if left.n <= left.p or not np.isfinite(fit.params).any():
+        return {}
+    towards = dict(directions(model, fit.params, fit.iv, fit.jacobian, quotes))
+    towards["forward"] = forward_directions(fit.iv, quotes)
+    return scores_of(left, {name: columns[left.at] for name, columns in towards.items()})
+
+
+@lru_cache(maxsize=4)
+def constancy_scores(evidence: Evidence) -> dict[str, Score] | None:
+    """Return the scores of last night's constants; None without a last night."""
+    fit, model, quotes = evidence.refreshed, evidence.model, evidence.quotes
+    left = refreshed_leftover(evidence)
+    if fit is None or left is None:
+        return None
+    assert model is not None
+    structure = [p.name for p in model.parameters if p.role == "structure"]
+    if not structure or left.n <= left.p:
+        return {}
+    bare = np.array([name.split("@")[0] for name in fit.names])
+    towards = {name: fit.jacobian[:, bare == name] for name in structure}
+    towards["forward"] = forward_directions(fit.iv, quotes)
+    return scores_of(left, {name: columns[left.at] for name, columns in towards.items()})
+
+
+def _report(
+    metric: Metric, evidence: Evidence, scores: Mapping[str, Score], what: str
+) -> Iterator[Outcome]:
+    assert evidence.model is not None
+    if not scores:
+        subject = f"{metric.name}/{evidence.model.name}"
+        yield Rejection("metric", "no_residual", subject, "nothing is left over to test")
+    for name, score in scores.items():
+        value = score.share if what == "share" else score.deviate
+        yield metric.value(evidence, value, scope=f"assumption:{name}", n=score.degrees)
+
+
+def _name(metric: Metric, evidence: Evidence, scores: Mapping[str, Score]) -> Iterator[Outcome]:
+    assert evidence.model is not None
+    worst = named(scores)
+    if worst is None:
+        subject = f"{metric.name}/{evidence.model.name}"
+        yield Rejection("metric", "none_rejected", subject, "no score is beyond chance")
+        return
+    share, n = scores[worst].share, scores[worst].degrees
+    yield metric.value(evidence, share, scope=f"assumption:{worst}", n=n)
+
+
+@metric(
+    "assumption_z",
+    unit="1",
+    level="model",
+    definition="Score test of each assumption of the model against a richer one (jumps, a second "
+    "variance factor, correlation or vol of vol that vary with tenor, another forward; for models "
+    "without dynamics skew and curvature by expiry), as a normal deviate.",
+    source=SOURCE,
+)
+def assumption_z(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield the deviate of each assumption."""
+    return _report(metric, evidence, feature_scores(evidence), "deviate")
+
+
+@metric(
+    "failed_assumption",
+    unit="share",
+    level="model",
+    definition="The assumption, as scope, whose score is the least likely by chance, if that is "
+    "below 5 % among all; the value is the share of the squared residuals it accounts for.",
+    source=SOURCE,
+)
+def failed_assumption(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield the assumption that failed, or that none did."""
+    return _name(metric, evidence, feature_scores(evidence))
+
+
+@metric(
+    "constancy_z",
+    unit="1",
+    level="model",
+    definition="The same at last night's structure with tonight's states, each structure parameter "
+    "freed alone, and each expiry's forward.",
+    source=SOURCE,
+    needs="one night",
+)
+def constancy_z(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield the deviate of each constant."""
+    scores = constancy_scores(evidence)
+    if scores is None:
+        yield _no_last_night(metric, evidence)
+    else:
+        yield from _report(metric, evidence, scores, "deviate")
+
+
+@metric(
+    "failed_constant",
+    unit="share",
+    level="model",
+    definition="The constant, as scope, that accounts best for what last night's structure misses "
+    "tonight, if beyond chance; the value is its share of the squared "
+    "residuals.",
+    source=SOURCE,
+    needs="one night",
+)
+def failed_constant(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield the constant that gave way, or that none did."""
+    scores = constancy_scores(evidence)
+    if scores is None:
+        yield _no_last_night(metric, evidence)
+    else:
+        yield from _name(metric, evidence, scores)
+
+
+def _no_last_night(metric: Metric, evidence: Evidence) -> Rejection:
+    assert evidence.model is not None
+    return Rejection(
+        "metric", "no_last_night", f"{metric.name}/{evidence.model.name}", "no earlier fit"
+    )

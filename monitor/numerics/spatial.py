@@ -1,0 +1,152 @@
+r"""Is what a fit left over in order? Tests of pattern in least-squares residuals.
+
+Residuals are not independent even where the noise is: r = M e with M = I - Q Q', Q an orthonormal
+basis of what the fit can follow. Every null here is that of r, not of e, so that a model of many
+parameters is not acquitted by the disorder it made itself.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from monitor.arrays import FloatArray, IntArray
+
+
+def orthonormal_basis(jacobian: FloatArray, *, flat: float = 1e-10) -> FloatArray:
+    """Return an orthonormal basis of a Jacobian's columns, shape (n, r), r its numerical rank.
+
+    Parameters
+    ----------
+    jacobian : ndarray of shape (n, p)
+        In units of noise; its columns may differ in size by many orders.
+    flat : float
+        Share of the largest singular value of the scaled columns below which a direction is none.
+    """
+    size = np.linalg.norm(jacobian, axis=0)
+    used = np.isfinite(size) & (size > 0.0)
+    if not used.any() or not len(jacobian):
+        return np.zeros((len(jacobian), 0))
+    left, singular, _ = np.linalg.svd(jacobian[:, used] / size[used], full_matrices=False)
+    return np.asarray(left[:, singular > flat * singular[0]])
+
+
+def outside(basis: FloatArray, x: FloatArray) -> FloatArray:
+    """Return `x`, of shape (n,) or (n, q), less its part within an orthonormal basis (n, r)."""
+    return np.asarray(x - basis @ (basis.T @ x))
+
+
+def moran(residual: FloatArray, basis: FloatArray, edges: IntArray) -> float | None:
+    r"""Return Moran's I of regression residuals as a normal deviate; None where there is no test.
+
+    Positive where neighbours err alike. With W the symmetric matrix of neighbours and normal
+    noise of one unknown size, T = r'Wr / r'r has
+
+    .. math:: E T = \frac{tr(MW)}{n-r}, \qquad
+        E T^2 = \frac{2\,tr(MWMW) + tr(MW)^2}{(n-r)(n-r+2)}
+
+    Parameters
+    ----------
+    residual : ndarray of shape (n,)
+    basis : ndarray of shape (n, r)
+        Of what the fit followed, orthonormal.
+    edges : ndarray of shape (q, 2)
+        Pairs of neighbours, each once.
+
+    References
+    ----------
+    .. [1] Cliff, A. and Ord, J. (1972). Testing for spatial autocorrelation among regression
+       residuals. Geographical Analysis 4(3).
+    """
+    n, r = basis.shape
+    free = n - r
+    if free < 3 or not len(edges):
+        return None
+    total = float(residual @ residual)
+    if not total > 0.0:
+        return None
+    one, two = edges[:, 0], edges[:, 1]
+    beside = np.zeros_like(basis)  # W Q
+    np.add.at(beside, one, basis[two])
+    np.add.at(beside, two, basis[one])
+    inner = basis.T @ beside
+    trace = -float(np.trace(inner))
+    square = 2.0 * len(edges) - 2.0 * float(np.sum(beside**2)) + float(np.sum(inner**2))
+    mean = trace / free
+    variance = (2.0 * square + trace**2) / (free * (free + 2.0)) - mean**2
+    statistic = 2.0 * float(residual[one] @ residual[two]) / total
+    return (statistic - mean) / float(np.sqrt(variance)) if variance > 0.0 else None
+
+
+def sign_changes(residual: FloatArray, basis: FloatArray, group: IntArray) -> float | None:
+    r"""Return how many more changes of sign than chance gives, as a normal deviate.
+
+    Negative where residuals keep their sign over long runs. Two normal residuals of correlation
+    c differ in sign with probability arccos(c) / pi; pairs that share a residual covary exactly by
+    the arc sines of their three correlations, others to first order by products of them.
+
+    Parameters
+    ----------
+    residual : ndarray of shape (n,)
+    basis : ndarray of shape (n, r)
+        Orthonormal.
+    group : ndarray of shape (n,)
+        Non-decreasing; changes are counted within groups.
+
+    References
+    ----------
+    .. [1] Wald, A. and Wolfowitz, J. (1940). On a test whether two samples are from the same
+       population. Annals of Mathematical Statistics 11(2).
+    """
+    seen = expected = variance = 0.0
+    bounds = np.flatnonzero(np.diff(group, prepend=-1, append=-2))
+    for low, high in pairwise(bounds):
+        here, own = residual[low:high], basis[low:high]
+        covariance = np.eye(high - low) - own @ own.T
+        sd = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
+        kept = (sd > 1e-3) & np.isfinite(here)  # what the fit reproduces has no sign
+        if kept.sum() < 2:
+            continue
+        c = covariance[np.ix_(kept, kept)] / np.outer(sd[kept], sd[kept])
+        angle = (2.0 / np.pi) * np.arcsin(np.clip(c, -1.0, 1.0))
+        sign = np.sign(here[kept])
+        seen += float(np.sum(sign[1:] * sign[:-1] < 0.0))
+        alike = np.diagonal(angle, 1)
+        expected += float(np.sum(0.5 * (1.0 - alike)))
+        # E s_i s_{i+1} s_j s_{j+1} less the product of the two means.
+        a, b = angle[:-1, :-1], angle[1:, 1:]
+        joint = a * b + angle[:-1, 1:] * angle[1:, :-1]
+        q = len(alike)
+        np.fill_diagonal(joint, 1.0 - alike**2)
+        if q > 1:
+            i = np.arange(q - 1)
+            shared = np.diagonal(angle, 2) - alike[:-1] * alike[1:]
+            joint[i, i + 1] = joint[i + 1, i] = shared
+        variance += 0.25 * float(joint.sum())
+    return (seen - expected) / float(np.sqrt(variance)) if variance > 0.0 else None
+
+
+def neighbours(group: IntArray, x: FloatArray, *, reach: float = 0.3) -> IntArray:
+    """Return pairs of neighbours, shape (q, 2): along each group, and between successive groups.
+
+    Parameters
+    ----------
+    group : ndarray of shape (n,)
+        Non-decreasing; `x` rises within each group.
+    x : ndarray of shape (n,)
+    reach : float
+        Furthest in `x` that the nearest point of the next group may lie.
+    """
+    index = np.arange(len(group))
+    same = np.flatnonzero(np.diff(group) == 0)
+    pairs = [np.stack([same, same + 1], axis=1)]
+    labels = np.unique(group)
+    for here, there in pairwise(labels):
+        a, b = index[group == here], index[group == there]
+        at = np.clip(np.searchsorted(x[b], x[a]), 1, max(len(b) - 1, 1))
+        left, right = b[np.minimum(at - 1, len(b) - 1)], b[np.minimum(at, len(b) - 1)]
+        near = np.where(np.abs(x[left] - x[a]) <= np.abs(x[right] - x[a]), left, right)
+        close = np.abs(x[near] - x[a]) <= reach
+        pairs.append(np.stack([a[close], near[close]], axis=1))
+    return np.concatenate(pairs)
