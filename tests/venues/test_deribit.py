@@ -90,6 +90,7 @@ class played:  # noqa: N801  reads as what it does
 
     index_price = ArchiveMarket.index_price
     perpetual_mark = ArchiveMarket.perpetual_mark
+    future_marks = ArchiveMarket.future_marks
     candles = ArchiveMarket.candles
     funding = ArchiveMarket.funding
     dvol = ArchiveMarket.dvol
