@@ -14,6 +14,11 @@ Work = Callable[[Task, Callable[[], None]], Result]
 
 _POLL_S = 0.2
 _ticks: Any = None
+_stop: Any = None
+
+
+class _StoppedError(Exception):
+    """Another task has failed: what this one would give is wanted no more."""
 
 
 def run_all(
@@ -35,9 +40,9 @@ def run_all(
         return [work(task, tick) for task in tasks]
     # Not forked: libraries with threads of their own do not survive that.
     context = multiprocessing.get_context("spawn")
-    ticks = context.Queue()
+    ticks, stop = context.Queue(), context.Event()
     with ProcessPoolExecutor(
-        min(processes, len(tasks)), context, initializer=_begin, initargs=(ticks,)
+        min(processes, len(tasks)), context, initializer=_begin, initargs=(ticks, stop)
     ) as pool:
         futures = [pool.submit(_do, work, task) for task in tasks]
         try:
@@ -48,20 +53,29 @@ def run_all(
                     future.result()  # raises at once what a task raised
                 _drain(ticks, tick)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # Waited for, at most one tick long: a process still starting up would look for the
+            # queue's semaphores, which are gone with it, and say so on stderr.
+            stop.set()
+            pool.shutdown(cancel_futures=True)
             raise
     # A worker hands its last ticks over as it leaves: only now are all of them here.
     _drain(ticks, tick)
     return [future.result() for future in futures]
 
 
-def _begin(ticks: Any) -> None:
-    global _ticks
-    _ticks = ticks
+def _begin(ticks: Any, stop: Any) -> None:
+    global _ticks, _stop
+    _ticks, _stop = ticks, stop
 
 
 def _do(work: Work[Task, Result], task: Task) -> Result:
-    return work(task, lambda: _ticks.put(None))
+    return work(task, _tick)
+
+
+def _tick() -> None:
+    if _stop.is_set():
+        raise _StoppedError
+    _ticks.put(None)
 
 
 def _drain(ticks: Any, tick: Callable[[], None]) -> None:

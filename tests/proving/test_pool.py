@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from functools import partial
+
 import pytest
 
 from monitor.proving.pool import run_all
-from tests.proving.works import refuse, square
+from tests.proving.works import refuse, refuse_or_last, square
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -20,3 +23,13 @@ def test_results_come_in_the_order_of_tasks_and_every_tick_is_counted(processes)
 def test_what_goes_wrong_in_a_task_is_raised_here(processes):
     with pytest.raises(ValueError, match="three is too many"):
         run_all(refuse, [1, 2, 3, 4], processes=processes, tick=lambda: None)
+
+
+def test_a_failure_stops_the_others_and_leaves_no_word_of_it(tmp_path, capfd):
+    work = partial(refuse_or_last, tmp_path / "lasted")
+    with pytest.raises(ValueError, match="one is too many"):
+        run_all(work, [1, 2, 3], processes=2, tick=lambda: None)
+    # No process is left: one still starting would complain that the queue is gone.
+    assert multiprocessing.active_children() == []
+    assert not (tmp_path / "lasted").exists()
+    assert capfd.readouterr().err == ""

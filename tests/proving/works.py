@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 
 def square(n, tick):
     """Return the square, with a tick for each unit."""
@@ -14,4 +16,15 @@ def refuse(n, tick):
     """Fail on the third task."""
     if n == 3:
         raise ValueError("three is too many")
+    return n
+
+
+def refuse_or_last(path, n, tick):
+    """Fail on the first task; else go on until told to stop, and leave a note if never told."""
+    if n == 1:
+        raise ValueError("one is too many")
+    for _ in range(1_000):
+        tick()
+        time.sleep(0.01)
+    path.touch()
     return n
