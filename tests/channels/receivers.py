@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import Message as Mail
 from email.parser import BytesParser
@@ -22,14 +23,15 @@ class WebHook:
     port : int
     received : list of dict
         Payloads that were answered with 200.
-    answers : list of int or str
-        Status of the coming requests, in order, then 200; ``"silence"`` never answers.
+    answers : list of int, float or str
+        Status of the coming requests, in order, then 200; ``"silence"`` never answers, a float
+        takes the message and says so after so many seconds.
     """
 
     port: int = 0
     received: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
-    answers: list[int | str] = field(default_factory=list)
+    answers: list[int | float | str] = field(default_factory=list)
     requests: int = 0
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -40,8 +42,8 @@ class WebHook:
 
 
 @contextmanager
-def web_hook() -> Iterator[WebHook]:
-    """Run a web hook on a free port."""
+def web_hook(port: int = 0) -> Iterator[WebHook]:
+    """Run a web hook on a port, a free one by default."""
     hook = WebHook()
 
     class Handler(BaseHTTPRequestHandler):
@@ -54,17 +56,22 @@ def web_hook() -> Iterator[WebHook]:
             if answer == "silence":
                 hook.released.wait(30)
                 return
+            wait_s, answer = (answer, 200) if isinstance(answer, float) else (0.0, answer)
             if answer == 200:
                 hook.received.append(json.loads(body))
                 hook.headers.append(dict(self.headers))
-            self.send_response(int(answer))
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            hook.released.wait(wait_s)
+            # Who would not wait for it has hung up.
+            with suppress(ConnectionError):
+                self.send_response(int(answer))
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                self.wfile.flush()
 
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     hook.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -84,13 +91,14 @@ class MailBox:
 
     Attributes
     ----------
-    answers : list of str
-        Answers to the coming messages, in order, then acceptance.
+    answers : list of str or float
+        Answers to the coming messages, in order, then acceptance; a float accepts after so many
+        seconds.
     """
 
     port: int = 0
     received: list[Mail] = field(default_factory=list)
-    answers: list[str] = field(default_factory=list)
+    answers: list[str | float] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -102,15 +110,17 @@ class MailBox:
         self, server: Any, session: Any, envelope: Any
     ) -> str:
         """Accept a message, or refuse it as told."""
-        if self.answers:
-            return self.answers.pop(0)
+        answer = self.answers.pop(0) if self.answers else 0.0
+        if isinstance(answer, str):
+            return answer
+        await asyncio.sleep(answer)
         self.received.append(BytesParser().parsebytes(envelope.content))
         return "250 OK"
 
 
 @contextmanager
-def mail_box() -> Iterator[MailBox]:
-    """Run a mail server on a free port."""
+def mail_box(port: int = 0) -> Iterator[MailBox]:
+    """Run a mail server on a port, a free one by default."""
     from aiosmtpd.controller import Controller
 
     box = MailBox()
@@ -121,7 +131,7 @@ def mail_box() -> Iterator[MailBox]:
             self.port = self.server.sockets[0].getsockname()[1]
             super()._trigger_server()
 
-    controller = OnFreePort(box, hostname="127.0.0.1", port=0)
+    controller = OnFreePort(box, hostname="127.0.0.1", port=port)
     controller.start()
     box.port = controller.port
     try:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -306,6 +308,56 @@ def test_no_secret_of_an_address_reaches_report_log_or_database(
         assert secret not in str(reports)
         assert secret not in caplog.text
         assert secret.encode() not in files
+
+
+def test_whatever_receivers_do_every_message_arrives_or_lies_dead_with_its_reason(
+    tmp_path: Path,
+) -> None:
+    """Thirty rounds of weather: 500s, time-outs, slow answers, refusals, servers gone and back."""
+    rng, database = random.Random(6), f"sqlite:///{tmp_path / 'misspec.db'}"
+    ports = {"hook": closed_port(), "box": closed_port()}
+    keys = [f"k{n:02d}" for n in range(10)]
+    limits = Limits(max_attempts=6, timeout_s=0.1, failures_a_round=3)
+    with open_store(database) as opened:
+        opened.upgrade()
+    urls = {"hook": WebHook(ports["hook"]).url, "box": MailBox(ports["box"]).url}
+    urls["box"] += "&rto=0.1&cto=0.1"
+    arrived: dict[str, list[str]] = {"hook": [], "box": []}
+    for day in range(30):
+        with ExitStack() as up, open_store(database) as opened:  # we, too, are restarted
+            if rng.random() < 0.6:
+                hook = up.enter_context(web_hook(ports["hook"]))
+                hook.answers = rng.choices([200, 500, 503, 0.02, 0.2, "silence"], k=4)
+                up.callback(
+                    lambda hook=hook: arrived["hook"].extend(p["dedup_key"] for p in hook.received)
+                )
+            if rng.random() < 0.6:
+                box = up.enter_context(mail_box(ports["box"]))
+                box.answers = rng.choices([0.0, "451 later", "554 no", 0.02], k=4)
+                up.callback(
+                    lambda box=box: arrived["box"].extend(m["X-Misspec-Key"] for m in box.received)
+                )
+            if day < len(keys):
+                queue(opened, make_message(keys[day]))
+            deliver(opened, *urls.values(), after_s=86_400.0 * day, limits=limits)
+    with open_store(database) as opened:
+        rows = log_of(opened)
+        assert opened.outbox.counts()["pending"] == 0
+    names = {target_name(url): kind for kind, url in urls.items()}
+    assert len(rows) == 2 * len(keys)
+    ends = set()
+    for row in rows:
+        kind, key = names[str(row["target"])], str(row["message_key"])
+        ends.add((kind, row["target_state"]))
+        if row["target_state"] == "sent":
+            assert key in arrived[kind]
+        else:
+            assert row["target_state"] == "dead"
+            assert "gave up after 6 attempts" in str(row["target_error"])
+    assert {("hook", "sent"), ("box", "sent")} <= ends
+    assert any(state == "dead" for _, state in ends)  # the weather was bad enough to show it
+    # A message that was taken by somebody whose word came too late came again, by the same key.
+    assert set(arrived["hook"]) <= set(keys) and set(arrived["box"]) <= set(keys)
 
 
 # --- two deliverers, and one that dies ----------------------------------------------------------
