@@ -47,7 +47,7 @@ class Leftover:
     @property
     def p(self) -> int:
         """Directions that the fit followed."""
-        return self.basis.shape[1]
+        return int(self.basis.shape[1])
 
     def outside(self, columns: FloatArray) -> FloatArray:
         """Return columns in vol, shape (n, q), in units of noise and less what the fit follows."""

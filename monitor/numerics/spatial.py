@@ -103,7 +103,7 @@ def sign_changes(residual: FloatArray, basis: FloatArray, group: IntArray) -> fl
     bounds = np.flatnonzero(np.diff(group, prepend=-1, append=-2))
     for low, high in pairwise(bounds):
         here, own = residual[low:high], basis[low:high]
-        covariance = np.eye(high - low) - own @ own.T
+        covariance = np.eye(int(high - low)) - own @ own.T
         sd = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
         kept = (sd > 1e-3) & np.isfinite(here)  # what the fit reproduces has no sign
         if kept.sum() < 2:
