@@ -8,7 +8,7 @@ seed is not independent of each other: intervals over seeds are.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from monitor.assess import assess
@@ -17,7 +17,7 @@ from monitor.conventions import MS_PER_DAY, from_ms
 from monitor.proving.seen import Seen, seen_of
 from monitor.recollect import NO_MEMORY, Memory, remember
 from monitor.sandbox.generate import GeneratedMarket, open_world
-from monitor.sandbox.worlds import WORLDS
+from monitor.sandbox.worlds import WORLDS, Regime
 
 TIME_OF_NIGHT = timedelta(hours=22, minutes=30)
 EVENING_MS = int(TIME_OF_NIGHT.total_seconds() * 1000)
@@ -41,7 +41,7 @@ class Span:
 
     learnt: int = 64
     broken: int = 10
-    quiet: int = 36
+    quiet: int = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,15 @@ def _step(
     snapshot = market.snapshot(underlying, now_ms, brief=True)
     stream = Stream(snapshot.venue, underlying)
     slot = f"{from_ms(now_ms):%Y-%m-%d}"
+    rules = _on_the_desk(rules, market.regime(now_ms))
     found = assess(snapshot, memory.past, rules, stream=stream, slot=slot)
     settled = night >= rules.drift.settled_nights
     return remember(memory, found), seen_of(found, night - span.learnt, settled=settled)
+
+
+def _on_the_desk(rules: Rules, regime: Regime) -> Rules:
+    """Return the rules under what is wrong on the desk itself tonight."""
+    if regime.evaluations is None:
+        return rules
+    starved = replace(rules.calibration, max_evaluations=regime.evaluations)
+    return replace(rules, calibration=starved)

@@ -163,4 +163,16 @@ def halved(chain: Snapshot, share: float) -> Snapshot:
     return rows_kept(chain, chosen(chain, share))
 
 
+def with_stale(chain: Snapshot, last: Snapshot, expiry_ms: int) -> Snapshot:
+    """Return the chain with one expiry's bids and asks as they were in an earlier one."""
+    then = {name: i for i, name in enumerate(last.instrument)}
+    at = np.array([then.get(name, -1) for name in chain.instrument])
+    here = (chain.expiry_ms == expiry_ms) & (at >= 0)
+    return replace(
+        chain,
+        bid=np.where(here, last.bid[at], chain.bid),
+        ask=np.where(here, last.ask[at], chain.ask),
+    )
+
+
 CHANGES: Mapping[str, Callable[[Snapshot, float], Snapshot]] = {"crossed": crossed, "half": halved}

@@ -22,9 +22,10 @@ from monitor.market.snapshot import (
     no_series,
 )
 from monitor.sandbox.calendar import Expiry
+from monitor.sandbox.faults import crossed, halved, with_stale
 from monitor.sandbox.ladder import strikes
 from monitor.sandbox.path import Path, generator
-from monitor.sandbox.scene import Scene, chain_of, future_of, listed_at
+from monitor.sandbox.scene import Scene, chain_of, expiry_meant, future_of, listed_at
 from monitor.sandbox.truth import DVOL_TAU, TrueSmile, added_strip, mean_variance, smile_of
 from monitor.sandbox.wander import Wandering
 from monitor.sandbox.worlds import WORLDS, Regime, World
@@ -245,7 +246,18 @@ class GeneratedMarket:
             last = self._generate(underlying, self.break_ms - _FROZE_MS)
             return replace(last, as_of_ms=as_of_ms)
         rng = generator(self.seed, underlying, "quotes", as_of_ms)
-        return chain_of(self.scene(underlying, as_of_ms), rng)
+        chain = chain_of(self.scene(underlying, as_of_ms), rng)
+        return self._spoilt(chain)
+
+    def _spoilt(self, chain: Snapshot) -> Snapshot:
+        """Return a chain as a broken feed gives it."""
+        regime = self.regime(chain.as_of_ms)
+        if regime.stale is not None:
+            last = self._generate(chain.underlying, self.break_ms - _FROZE_MS)
+            chain = with_stale(chain, last, expiry_meant(regime.stale, self.break_ms))
+        if regime.rows < 1.0:
+            chain = halved(chain, regime.rows)
+        return crossed(chain, regime.crossed) if regime.crossed else chain
 
     def scene(self, underlying: str, now_ms: int) -> Scene:
         """Return all that the chain of a moment is made from."""
@@ -298,7 +310,7 @@ class GeneratedMarket:
 
     def _jumped(self, underlying: str, time_ms: IntArray) -> FloatArray:
         """Return the jumps of the path since the break, less what they are worth on average."""
-        jumps = self.world.regime(0.0).jumps
+        jumps = self.world.regime(0.0).jumps_of(self.world.truths[underlying])
         if jumps is None or len(time_ms) == 0 or time_ms[-1] <= self.break_ms:
             return np.zeros(len(time_ms))
         rng = generator(self.seed, underlying, "jumps")

@@ -18,6 +18,10 @@ class Jumps:
         """Variance that they add, per year."""
         return self.lam * (self.mu_j**2 + self.sigma_j**2)
 
+    def scaled(self, factor: float) -> Jumps:
+        """Return as many jumps, each so many times as large."""
+        return Jumps(self.lam, factor * self.mu_j, factor * self.sigma_j)
+
 
 @dataclass(frozen=True, slots=True)
 class Surface:

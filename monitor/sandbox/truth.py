@@ -69,13 +69,14 @@ def smile_of(
     """Return what prices options, given the states and structure of the moment."""
     kappa, theta_v, xi, rho = structure
     spot, long = v0 * regime.state_factor, float(theta_v)
-    if regime.jumps is not None:
+    added = regime.jumps_of(truth)
+    if added is not None:
         # The level stays: what jumps add, diffusion gives up, down to a fifth of itself.
-        spot = max(spot - regime.jumps.variance, 0.2 * spot)
-        long = max(long - regime.jumps.variance, 0.2 * long)
+        spot = max(spot - added.variance, 0.2 * spot)
+        long = max(long - added.variance, 0.2 * long)
     params = np.array([spot, kappa, long, xi * regime.xi_factor, rho * regime.rho_factor])
     days = np.array(truth.surface.days if truth.surface is not None else ())
-    jumps = tuple(j for j in (truth.jumps, regime.jumps) if j is not None)
+    jumps = tuple(j for j in (truth.jumps, added) if j is not None)
     return TrueSmile(params, jumps, days, residual, regime)
 
 

@@ -6,9 +6,11 @@ import pytest
 from monitor.conventions import MS_PER_DAY, expiry_label
 from monitor.sandbox.generate import DEFAULT_BREAK_NIGHT, DEFAULT_START
 from monitor.sandbox.market import futures_of
+from monitor.sandbox.recorded import HESTON, RICH
 from monitor.sandbox.scene import expiry_meant
 from monitor.sandbox.truth import DVOL_TAU, mean_variance, put_delta, true_variance
-from monitor.sandbox.worlds import WORLDS
+from monitor.sandbox.worlds import WORLDS, AtExpiry
+from monitor.sandbox.worlds.jumps_on import JUMPS
 from tests.sandbox.rooms import world
 
 EVENING_MS = 81_000_000  # 22:30 UTC
@@ -247,6 +249,47 @@ def test_a_holiday_ends(rich):
     same(thin, quiet, "instrument", "mark_iv")
     after, calm = chains(name, DEFAULT_BREAK_NIGHT + 4)
     assert after.digest == calm.digest
+
+
+@BOTH
+def test_one_expirys_quotes_stand_still_while_its_forward_moves(rich):
+    stale, quiet = chains("expiry-stale" + rich)
+    same(stale, quiet, "instrument", "forward", "mark", "mark_iv")
+    (happens,) = WORLDS["expiry-stale"].breaks
+    here = stale.expiry_ms == expiry_meant(AtExpiry(happens.expiry_days, 0.0), world().break_ms)
+    np.testing.assert_array_equal(stale.bid[~here], quiet.bid[~here])
+    before = chains("expiry-stale" + rich, DEFAULT_BREAK_NIGHT - 1)[0]
+    then = dict(zip(before.instrument, before.ask, strict=True))
+    was = [then.get(name, np.nan) for name in np.array(stale.instrument)[here]]
+    known = np.isfinite(was)
+    assert known.mean() > 0.8
+    np.testing.assert_array_equal(stale.ask[here][known], np.array(was)[known])
+    assert np.mean(stale.ask[here] != quiet.ask[here]) > 0.5
+    on, calm = chains("expiry-stale" + rich, DEFAULT_BREAK_NIGHT + 2)
+    assert on.digest == calm.digest
+
+
+@BOTH
+def test_a_broken_feed_loses_rows_or_crosses_them_and_mends(rich):
+    half, quiet = chains("half-chain" + rich)
+    assert len(half) == pytest.approx(0.4 * len(quiet), abs=1)
+    assert set(half.instrument) < set(quiet.instrument)
+    crossed, _ = chains("quotes-crossed" + rich)
+    same(crossed, quiet, "instrument", "mark", "forward")
+    both = np.isfinite(quiet.bid) & np.isfinite(quiet.ask)
+    assert (crossed.bid > crossed.ask)[both].mean() == pytest.approx(0.05, abs=0.005)
+    for name in ("half-chain", "quotes-crossed"):
+        on, calm = chains(name + rich, DEFAULT_BREAK_NIGHT + 2)
+        assert on.digest == calm.digest
+
+
+def test_a_wilder_coin_jumps_further_and_its_jumps_have_the_same_share():
+    shares = []
+    for truths in (HESTON, RICH):
+        for truth in truths.values():
+            jumps = world("jumps-on").regime(moment()).jumps_of(truth)
+            shares.append(jumps.variance / truth.theta_v)
+    np.testing.assert_allclose(shares, JUMPS.variance / 0.25)
 
 
 def test_structure_wanders_where_a_world_says_so_and_only_there():

@@ -1,5 +1,6 @@
 """Worlds are what they say: deterministic, free of arbitrage, broken where and when stated."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -14,6 +15,7 @@ from monitor.sandbox.generate import DEFAULT_BREAK_NIGHT, open_world
 from monitor.sandbox.rows import TICK, TICK_ABOVE, TICK_LIMIT
 from monitor.sandbox.truth import DVOL_TAU, mean_variance, true_variance
 from monitor.sandbox.worlds import WORLDS
+from monitor.sandbox.worlds.base import QUIET
 from tests.sandbox.rooms import world
 
 EVENING_MS = 81_000_000  # 22:30 UTC
@@ -66,7 +68,12 @@ def test_another_seed_is_another_market():
     assert one.index_price("BTC", moment(5)) != two.index_price("BTC", moment(5))
 
 
-@pytest.mark.parametrize("name", [n for n, w in WORLDS.items() if w.breaks])
+def in_the_market(w):
+    """Return whether something happens that a chain can show."""
+    return w.breaks and w.regime(0.0) != replace(QUIET, evaluations=w.regime(0.0).evaluations)
+
+
+@pytest.mark.parametrize("name", [n for n, w in WORLDS.items() if in_the_market(w)])
 def test_worlds_of_one_seed_differ_by_what_happens_alone(name):
     quiet, broken = world(WORLDS[name].quiet), world(name)
     for underlying in quiet.underlyings:
@@ -74,6 +81,14 @@ def test_worlds_of_one_seed_differ_by_what_happens_alone(name):
         assert before[0].digest == before[1].digest
         after = [m.chain(underlying, moment(AFTER)).chain_digest for m in (quiet, broken)]
         assert after[0] != after[1]
+
+
+@pytest.mark.parametrize("name", ["solver-starved", "solver-starved-rich"])
+def test_what_happens_on_the_desk_is_seen_on_no_chain(name):
+    quiet, starved = world(WORLDS[name].quiet), world(name)
+    digests = {m.snapshot("BTC", moment(AFTER), brief=True).digest for m in (quiet, starved)}
+    assert len(digests) == 1
+    assert starved.regime(moment(AFTER)).evaluations == 3
 
 
 def test_before_the_break_the_whole_snapshot_is_the_quiet_one():

@@ -10,7 +10,9 @@ from monitor.registry import Registry
 from monitor.sandbox.law import Jumps, Truth
 from monitor.sandbox.recorded import HESTON, RICH
 
-Cause = Literal["misspecification", "market", "data", "liquidity", "none"]
+Cause = Literal["misspecification", "calibration", "market", "data", "liquidity", "none"]
+# Long variance, per year, of the coin whose jumps a regime states.
+JUMPS_AT = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Regime:
     rho_factor, xi_factor : float
         Multiply correlation and vol of variance.
     jumps : Jumps or None
+        Of a coin whose theta_v is `JUMPS_AT`, and as much larger for another as its deviation is.
         Present in prices and in the path; v0 and theta_v give up the variance that they add, so
         that the level stays and the shape changes.
     put_wing : float
@@ -54,6 +57,16 @@ class Regime:
         few strikes, three times as wide.
     frozen : bool
         The feed repeats the chain of the evening before the break, under the time of the day.
+    stale : AtExpiry or None
+        Bids and asks of one expiry are those of the evening before the break; its size counts for
+        nothing.
+    rows : float
+        Share of the chain's rows that the feed gives.
+    crossed : float
+        Share of two-sided quotes whose bid and ask are exchanged.
+    evaluations : int or None
+        What the desk's optimiser is allowed: a fault of the desk, which no chain shows. The
+        proving ground heeds it.
     """
 
     state_factor: float = 1.0
@@ -69,6 +82,16 @@ class Regime:
     quoted: float = 1.0
     listing: tuple[float, ...] = ()
     frozen: bool = False
+    stale: AtExpiry | None = None
+    rows: float = 1.0
+    crossed: float = 0.0
+    evaluations: int | None = None
+
+    def jumps_of(self, truth: Truth) -> Jumps | None:
+        """Return the jumps that a coin of this truth has of the regime."""
+        if self.jumps is None:
+            return None
+        return self.jumps.scaled((truth.theta_v / JUMPS_AT) ** 0.5)
 
 
 QUIET = Regime()
@@ -94,6 +117,8 @@ class Break:
         The one expiry that it concerns, by its days on the night of the break.
     pages : bool
         Whether a red page is right.
+    within : int
+        Nights, the break's own the first, in which a page is in time.
     """
 
     night: int
@@ -103,6 +128,7 @@ class Break:
     tenors: Literal["short", "middle", "long", "all"] = "all"
     expiry_days: float | None = None
     pages: bool = True
+    within: int = 5
 
 
 RegimeAt = Callable[[float], Regime]

@@ -11,6 +11,7 @@ register(
         night=0,
         what="one forward is 20 bp too high, and the venue's marks with it",
         cause="data",
+        within=1,
         expiry_days=DAYS,
     ),
     from_break(Regime(forward_off=AtExpiry(DAYS, OFF))),

@@ -17,6 +17,7 @@ WORLDS.add(
                 night=0,
                 what="the put wing lifts by 2 vol points, tapered to nothing at the money",
                 cause="misspecification",
+                within=2,
                 wings=("put",),
             ),
         ),

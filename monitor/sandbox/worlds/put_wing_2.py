@@ -11,6 +11,7 @@ register(
         night=0,
         what="the put wing lifts by 2 vol points, tapered to nothing at the money",
         cause="misspecification",
+        within=2,
         wings=("put",),
     ),
     from_break(Regime(put_wing=WING)),
