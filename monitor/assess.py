@@ -193,6 +193,7 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
         rules=rules.incidents,
         metrics=metrics,
         past=past.verdicts,
+        slot=slot,
     )
     return Assessment(
         run=run,

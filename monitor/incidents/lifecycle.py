@@ -41,6 +41,7 @@ class _Pass:
     tonight: Tonight
     past: Mapping[str, Sequence[PastVerdict]]
     blinded_by: Cause | None
+    slot: str
 
     @property
     def blind(self) -> bool:
@@ -97,6 +98,7 @@ def advance(
     rules: IncidentRules,
     metrics: Iterable[MetricValue] = (),
     past: Mapping[str, Sequence[PastVerdict]] = NOTHING_PAST,
+    slot: str = "",
 ) -> tuple[Transition, ...]:
     """Return what happens to each incident tonight, in the order of their keys.
 
@@ -115,10 +117,14 @@ def advance(
         Tonight's numbers: by them a trouble is known to be calm.
     past : mapping of model to sequence of PastVerdict, oldest first
         How the latest nights were judged: how long a finding has stood, how long ago a run was.
+    slot : str
+        Which all underlyings of a venue share, asked some seconds after one another: what befalls
+        them together is one incident by it.
     """
     work = _Pass(
         *(venue, underlying, cadence, as_of_ms, run_id, rules),
         *(Tonight.of(metrics, verdicts), past, _blinded_by(verdicts)),
+        slot,
     )
     groups: dict[str, list[Finding]] = {}
     for finding in (f for v in verdicts for f in v.findings if f.severity is not None):
@@ -211,8 +217,9 @@ def _models(before: tuple[str, ...], findings: list[Finding]) -> tuple[str, ...]
 def _opened(work: _Pass, key: str, findings: list[Finding]) -> Transition:
     worst, severity = _worst(findings)
     venue, underlying, cadence, _ = key.split("/")
+    together = underlying == EVERYWHERE and work.slot
     incident = Incident(
-        id=digest_of([key, work.as_of_ms])[:10],
+        id=digest_of([key, work.slot if together else work.as_of_ms])[:10],
         key=key,
         state=State.OPEN,
         severity=severity,

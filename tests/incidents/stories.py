@@ -88,6 +88,7 @@ class Story:
     past: dict[str, tuple[PastVerdict, ...]] = field(default_factory=dict)
     night: int = 0
     underlying: str = "BTC"
+    seconds: int = 0  # after the hour at which a night is due
     life: list[Transition] = field(default_factory=list)
 
     def pass_(
@@ -100,7 +101,7 @@ class Story:
         """Live one more night and return what happened."""
         self.night += 1
         found = verdicts(findings, blind=blind, failed=failed)
-        now = self.night * DAY
+        now = self.night * DAY + 1000 * self.seconds
         transitions = advance(
             found,
             self.incidents,
@@ -112,6 +113,7 @@ class Story:
             rules=self.rules,
             metrics=numbers,
             past=self.past,
+            slot=f"night {self.night}",
         )
         self.life += transitions
         standing = {i.id: i for i in self.incidents} | {

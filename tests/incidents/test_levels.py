@@ -158,12 +158,15 @@ def test_a_venue_that_does_not_answer_is_one_incident_for_all_its_underlyings():
         Kind.DATA, Cause.DATA, AMBER, None, "n_quotes", VENUE, None, None, "no chain: timed out"
     )
     bitcoin, ether = Story(), Story(underlying="ETH")
+    ether.seconds = 20  # asked after the other
     (one,) = bitcoin.pass_(silent, blind=True)
     (other,) = ether.pass_(silent, blind=True)
     assert one.incident.id == other.incident.id
     assert one.incident.key == "deribit/*/day/data"
     (ended,) = bitcoin.pass_()
     assert ended.event is Event.RESOLVED
+    (later,) = Story(night=1).pass_(silent, blind=True)
+    assert later.incident.id != one.incident.id
 
 
 # --- endings ------------------------------------------------------------------------------------
