@@ -118,8 +118,8 @@ def _worlds(
 
 
 def _tell(lived: Sequence[Lived], rules: Rules) -> None:
-    """Print the four tables."""
-    from monitor.proving import tables
+    """Print the five tables."""
+    from monitor.proving import tables, totals
     from monitor.proving.nights import Span
 
     span = Span()
@@ -130,7 +130,7 @@ def _tell(lived: Sequence[Lived], rules: Rules) -> None:
     )
     _show(
         tables.breaks_frame(lived, span),
-        "Breaks: share found (a red page of the right cause), nights (1 is the break's own), who",
+        "Breaks: found (a red page of the right cause), nights (1: the break's own), seen (amber)",
         tables.BREAKS,
     )
     _show(
@@ -139,9 +139,14 @@ def _tell(lived: Sequence[Lived], rules: Rules) -> None:
         tables.CALM,
     )
     _show(
-        tables.triage_frame(lived),
+        totals.triage_frame(lived),
         "Triage: runs by the cause that was right (rows) and the gravest that was told (columns)",
         None,
+    )
+    _show(
+        totals.totals_frame(lived, span),
+        "Shares over all worlds, with 95 % intervals (worlds of one seed are not independent)",
+        totals.TOTALS,
     )
 
 

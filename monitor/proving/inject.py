@@ -96,7 +96,7 @@ class Trials:
     archive: tuple[Path, ...]
     underlying: str
     first: int = 70
-    every: int = 20
+    every: int = 8
     nights: int = 10
 
 

@@ -13,7 +13,6 @@ from monitor.proving.inject import Trial, night_found
 from monitor.proving.intervals import poisson_interval, share_interval
 from monitor.proving.nights import Lived, Span
 from monitor.proving.score import (
-    NOTHING,
     Outcome,
     ambers,
     called,
@@ -24,17 +23,16 @@ from monitor.proving.score import (
 from monitor.sandbox.worlds import WORLDS
 from monitor.verdict.market import MARKET
 
-WITHIN = 5
 # What a terminal shows of each frame.
 QUIET = (
-    "world runs nights red nights_between between_low between_high budget amber "
+    "world runs nights red nights_between between_low between_high budget holds amber "
     "amber_nights_between what"
 ).split()
 BREAKS = (
-    "world runs red red_low red_high red_within_5 nights_median nights_90 seen seen_median finders "
-    "placed cause_right svi_adequate"
+    "world expected found interval within in_time nights_median nights_90 seen seen_median finders "
+    "named called_right svi_adequate"
 ).split()
-CALM = "world expected runs nights false_red rate_high misspecification cause_right what".split()
+CALM = "world expected runs nights false_red rate_high misspecification called_right what".split()
 
 
 def quiet_frame(lived: Sequence[Lived], rules: Rules) -> pd.DataFrame:
@@ -61,6 +59,7 @@ def quiet_frame(lived: Sequence[Lived], rules: Rules) -> pd.DataFrame:
                 "between_low": 1.0 / high,
                 "between_high": 1.0 / low if low else np.inf,
                 "budget": budget(rules),
+                "holds": low * budget(rules) <= 1.0 <= high * budget(rules),
                 "amber": len(told),
                 "amber_nights_between": _over(sum(len(run.nights) for run in runs), len(told)),
                 "what": counts_of(pages) or "",
@@ -85,6 +84,8 @@ def breaks_frame(lived: Sequence[Lived], span: Span) -> pd.DataFrame:
         hits = sum(o.found is not None for o in found)
         low, high = share_interval(hits, len(found))
         placed = [o.placed for o in found if o.placed is not None]
+        within = world.breaks[0].within
+        in_time = sum(o.found is not None and o.found <= within for o in found)
         rows.append(
             {
                 "world": name,
@@ -94,14 +95,19 @@ def breaks_frame(lived: Sequence[Lived], span: Span) -> pd.DataFrame:
                 "red": hits / len(found),
                 "red_low": low,
                 "red_high": high,
-                "red_within_5": np.mean([(o.found or 99) <= WITHIN for o in found]),
+                "found": f"{hits}/{len(found)}",
+                "interval": f"{low:.0%}-{high:.0%}",
+                "within": within,
+                "in_time": f"{in_time}/{len(found)}",
+                "red_in_time": in_time / len(found),
                 "nights_median": _quantile(found, "found", 0.5),
                 "nights_90": _quantile(found, "found", 0.9),
-                "seen": np.mean([o.seen is not None for o in found]),
+                "seen": f"{sum(o.seen is not None for o in found)}/{len(found)}",
                 "seen_median": _quantile(found, "seen", 0.5),
                 "finders": _finders(found),
+                "named": f"{sum(placed)}/{len(placed)}" if placed else "",
                 "placed": np.mean(placed) if placed else np.nan,
-                "cause_right": np.mean([o.called == world.breaks[0].cause for o in found]),
+                "called_right": np.mean([o.called == world.breaks[0].cause for o in found]),
                 "svi_adequate": _adequate(runs, "svi"),
             }
         )
@@ -130,37 +136,11 @@ def calm_frame(lived: Sequence[Lived]) -> pd.DataFrame:
                 "rate_low": low,
                 "rate_high": high,
                 "misspecification": sum(t.cause == "misspecification" for t in told),
-                "cause_right": np.mean([label == expected for label in labels]),
+                "called_right": np.mean([label == expected for label in labels]),
                 "what": counts_of(told),
             }
         )
     return pd.DataFrame(rows)
-
-
-def triage_frame(lived: Sequence[Lived]) -> pd.DataFrame:
-    """Return runs by the cause that was right (rows) and the one that was called (columns)."""
-    pairs = []
-    for run in lived:
-        breaks = WORLDS[run.world].breaks
-        if breaks:
-            after = [s for s in run.nights if s.night >= 0]
-            pairs.append((breaks[0].cause, called(after)))
-    if not pairs:
-        return pd.DataFrame()
-    right, said = zip(*pairs, strict=True)
-    table = pd.crosstab(pd.Series(right, name="expected"), pd.Series(said, name="called"))
-    table["right"] = [_right(table, str(cause)) for cause in table.index]
-    return table.reset_index().rename_axis(columns=None)
-
-
-def _right(table: pd.DataFrame, cause: str) -> float:
-    """Return the share of right causes among what was called anything at all."""
-    at = list(table.index).index(cause)
-    counts = dict(zip([str(c) for c in table.columns], table.to_numpy()[at].tolist(), strict=True))
-    if cause != NOTHING:
-        counts.pop(NOTHING, None)
-    told = sum(counts.values())
-    return float(counts.get(cause, 0) / told) if told else np.nan
 
 
 def runs_frame(lived: Iterable[Lived], span: Span) -> pd.DataFrame:
@@ -195,32 +175,32 @@ def runs_frame(lived: Iterable[Lived], span: Span) -> pd.DataFrame:
 def trials_frame(trials: Sequence[Trial], rules: Rules) -> pd.DataFrame:
     """Return what was found of errors put into recorded chains, by place, size and who found it."""
     models = [m for m in rules.models if m in rules.inventory and rules.inventory[m].pages]
+    cells = sorted({(t.underlying, t.place, t.size) for t in trials})
     rows = []
-    for underlying in sorted({t.underlying for t in trials}):
-        for place in sorted({t.place for t in trials}):
-            for size in sorted({t.size for t in trials}):
-                for who in (*models, MARKET, "any"):
-                    mine = [
-                        t
-                        for t in trials
-                        if (t.underlying, t.place, t.size) == (underlying, place, size)
-                    ]
-                    red = [night_found(t, who, red=True) for t in mine]
-                    seen = [night_found(t, who, red=False) for t in mine]
-                    rows.append(
-                        {
-                            "underlying": underlying,
-                            "place": place,
-                            "vol_points": round(100 * size),
-                            "who": who,
-                            "trials": len(mine),
-                            "red": np.mean([n is not None for n in red]),
-                            "red_median": _middle(red, 0.5),
-                            "red_90": _middle(red, 0.9),
-                            "seen": np.mean([n is not None for n in seen]),
-                            "seen_median": _middle(seen, 0.5),
-                        }
-                    )
+    for cell in cells:
+        mine = [t for t in trials if (t.underlying, t.place, t.size) == cell]
+        for who in (*models, MARKET, "any"):
+            red = [night_found(t, who, red=True) for t in mine]
+            seen = [night_found(t, who, red=False) for t in mine]
+            hits = sum(n is not None for n in red)
+            low, high = share_interval(hits, len(mine))
+            rows.append(
+                {
+                    "underlying": cell[0],
+                    "place": cell[1],
+                    "vol_points": round(100 * cell[2]),
+                    "who": who,
+                    "trials": len(mine),
+                    "red": hits / len(mine),
+                    "red_low": low,
+                    "red_high": high,
+                    "red_median": _middle(red, 0.5),
+                    "red_90": _middle(red, 0.9),
+                    "seen": np.mean([n is not None for n in seen]),
+                    "seen_median": _middle(seen, 0.5),
+                    "seen_90": _middle(seen, 0.9),
+                }
+            )
     return pd.DataFrame(rows)
 
 

@@ -17,9 +17,9 @@ from monitor.proving.tables import (
     calm_frame,
     quiet_frame,
     runs_frame,
-    triage_frame,
     trials_frame,
 )
+from monitor.proving.totals import TOTALS, totals_frame, triage_frame
 from tests.proving.lives import SPAN, lived, night, told
 
 
@@ -69,17 +69,18 @@ def test_a_break_that_was_missed_has_an_infinite_delay():
     found = lived("put-wing-2", night(0), night(1, told("red")), seed=0)
     missed = lived("put-wing-2", night(0), night(1), seed=1)
     (row,) = breaks_frame([found, missed], SPAN).to_dict("records")
-    assert (row["red"], row["red_within_5"]) == (0.5, 0.5)
+    assert (row["red"], row["found"], row["in_time"]) == (0.5, "1/2", "1/2")
+    assert (row["red_low"], row["red_high"]) == share_interval(1, 2)
     assert (row["nights_median"], row["nights_90"]) == (2.0, np.inf)
     assert row["finders"] == "heston 1"
-    assert (row["placed"], row["cause_right"], row["svi_adequate"]) == (0.0, 0.5, 1.0)
+    assert (row["placed"], row["called_right"], row["svi_adequate"]) == (0.0, 0.5, 1.0)
 
 
 def test_what_is_no_break_counts_false_pages_and_what_was_told():
     run = lived("quotes-halved", night(0, told("amber", "liquidity")), night(1, told("red")))
     (row,) = calm_frame([run]).to_dict("records")
     assert (row["false_red"], row["runs_paged"], row["misspecification"]) == (1, 1, 1)
-    assert row["cause_right"] == 0.0
+    assert row["called_right"] == 0.0
 
 
 def test_triage_leaves_what_was_not_told_out_of_the_share():
@@ -95,6 +96,46 @@ def test_triage_leaves_what_was_not_told_out_of_the_share():
     assert frame.loc["none", "right"] == 1.0
 
 
+@pytest.mark.parametrize(("night_of_page", "in_time"), [(0, 1.0), (1, 1.0), (2, 0.0)])
+def test_each_break_has_its_own_time_to_be_found_in(night_of_page, in_time):
+    nights = [night(n, *([told("red")] if n == night_of_page else [])) for n in range(3)]
+    (row,) = breaks_frame([lived("put-wing-2", *nights)], SPAN).to_dict("records")
+    assert (row["within"], row["red_in_time"]) == (2, in_time)
+
+
+def test_a_budget_holds_where_the_interval_of_the_rate_contains_it():
+    budget_nights = budget(Rules())
+    for reds, nights, holds in ((0, 400, True), (3, 400, False), (1, 730, True), (0, 9000, False)):
+        quiet = [night(n, *([told("red")] if n < reds else [])) for n in range(nights)]
+        (row,) = quiet_frame([lived("calm", *quiet)], Rules()).to_dict("records")
+        low, high = poisson_interval(reds, nights)
+        assert row["holds"] == holds == (low <= 1.0 / budget_nights <= high)
+
+
+def test_totals_keep_apart_where_a_rival_is_the_truth_and_count_what_was_told():
+    message = "put wing 2 vol points up"
+    runs = [
+        lived("put-wing-2", night(0, told("red", message=message))),
+        lived("put-wing-2", night(0), seed=1),
+        lived("put-wing-2-rich", night(0, told("amber"))),
+        lived("forward-off-20bp", night(0, told("amber", "misspecification"))),
+        lived("listing-day", night(0)),
+    ]
+    totals = totals_frame(runs, SPAN).set_index("of")
+    rival = "where a rival is the truth"
+    assert tuple(totals.loc[f"breaks found {rival}", ["hits", "n"]]) == (1, 3)
+    assert tuple(totals.loc["seen, amber or red, where none is", ["hits", "n"]]) == (1, 1)
+    named = f"right wing or expiry named, of those seen, {rival}"
+    assert tuple(totals.loc[named, ["hits", "n"]]) == (1, 1)
+    triage = "triage: right cause, of runs in which anything was told"
+    assert tuple(totals.loc[triage, ["hits", "n"]]) == (2, 3)
+    faults = "data faults without a word of misspecification"
+    assert tuple(totals.loc[faults, ["hits", "n"]]) == (0, 1)
+    unpaged = "non-breaks without a red page of any cause"
+    assert tuple(totals.loc[unpaged, ["hits", "n"]]) == (1, 1)
+    assert totals.loc[triage, "low"] == share_interval(2, 3)[0]
+
+
 def test_every_run_has_a_row():
     runs = [lived("calm", night(0)), lived("jumps-on", night(0, told("red")))]
     frame = runs_frame(runs, SPAN)
@@ -106,7 +147,9 @@ def test_terminals_are_shown_columns_that_there_are():
     quiet = quiet_frame([lived("calm", night(0))], Rules())
     breaks = breaks_frame([lived("jumps-on", night(0))], SPAN)
     calm = calm_frame([lived("listing-day", night(0))])
-    for frame, shown in ((quiet, QUIET), (breaks, BREAKS), (calm, CALM)):
+    totals = totals_frame([lived("jumps-on", night(0))], SPAN)
+    pairs = ((quiet, QUIET), (breaks, BREAKS), (calm, CALM), (totals, TOTALS))
+    for frame, shown in pairs:
         assert set(shown) <= set(frame.columns)
 
 
