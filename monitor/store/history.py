@@ -18,11 +18,14 @@ from monitor.arrays import IntArray
 from monitor.store.address import LARGE
 from monitor.store.base import Store
 from monitor.store.folder import query, query_live
+from monitor.store.times import END_OF_TIME
 from monitor.store.typed import bounds, frame_of, instants
 
 HISTORY = tuple(
     "as_of run_id venue underlying cadence model metric scope value unit n stderr".split()
 )
+
+_ALL_SLOTS = {"first_slot": "", "last_slot": END_OF_TIME}
 
 
 def history_frame(
@@ -53,7 +56,10 @@ def history_frame(
         runs: Sequence[Any] = ()
         rows: Sequence[Any] = ()
         if kinds:
-            spans = {**of_streams, **bounds(since, until, as_known)}
+            spans = {**of_streams, **_ALL_SLOTS, **bounds(since, until, as_known)}
+            if since is not None or until is not None:
+                meant = connection.execute(_listed("history_slots", "streams"), spans).one()
+                spans |= {name: slot or "" for name, slot in meant._mapping.items()}
             of_runs = _listed("history_runs", "streams", assume_live=assume_live)
             runs = _many(connection, of_runs, spans)
             keys = [run[0] for run in runs]

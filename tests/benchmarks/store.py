@@ -14,6 +14,7 @@ about another series.
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 import warnings
@@ -25,7 +26,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import text
 
-from monitor.conventions import to_ms
+from monitor.conventions import from_ms, to_ms
 from monitor.store import Store, open_store, schema
 from monitor.store.bulk import insert_rows
 from monitor.store.frames import history_frame, status_frame
@@ -157,8 +158,15 @@ def p95(ask: Callable[[int], object], n: int) -> float:
     return float(np.percentile(spent, 95) * 1e3)
 
 
-def year(store: Store, cadence: str, per_run: int) -> Callable[[int], object]:
-    """Return what asks a year of one number of one stream."""
+def load() -> str:
+    """Return how many processes want a core: what was measured beside others is slower."""
+    return f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+
+
+def year(
+    store: Store, cadence: str, per_run: int, since: datetime | None = None
+) -> Callable[[int], object]:
+    """Return what asks a year of one number of one stream, or what is later than `since`."""
 
     def ask(i: int) -> object:
         return history_frame(
@@ -169,6 +177,7 @@ def year(store: Store, cadence: str, per_run: int) -> Callable[[int], object]:
             venue=VENUES[i % 4] if cadence == "day" else VENUES[0],
             cadence=cadence,
             scope="chain",
+            since=since,
         )
 
     return ask
@@ -191,11 +200,19 @@ def sizes(store: Store, written: int) -> tuple[float, float]:
     return metrics / written, whole / 1e9
 
 
+def settle(store: Store) -> None:
+    """Do at once what the database does by itself in time: its statistics, its vacuum."""
+    with store._engine.connect() as connection:
+        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        vacuum = "VACUUM ANALYZE" if store.dialect == "postgresql" else "ANALYZE"
+        connection.exec_driver_sql(vacuum)
+
+
 def measure(store: Store, rows: int, asked: int, say: Callable[[str], None]) -> None:
     """Fill the store and print what was measured."""
     spent, written = fill(store, rows, say)
+    settle(store)
     with store.writing() as connection:
-        connection.exec_driver_sql("ANALYZE")
         if store.dialect == "postgresql":  # keys were given; what comes next counts on from them
             for name in ("streams", "models", "series", "snapshots", "runs"):
                 connection.exec_driver_sql(
@@ -213,7 +230,7 @@ def measure(store: Store, rows: int, asked: int, say: Callable[[str], None]) -> 
         write_assessment(store, found, wall=wall(night), tell=False)
         n += len(found.metrics) + 384 * (1 + len(found.fits)) + len(found.rejections)
     live = time.perf_counter() - began
-    say(f"{store.dialect}, {written:,} numbers, {gigabytes:.2f} GB in all")
+    say(f"{store.dialect}, {written:,} numbers, {gigabytes:.2f} GB in all; load {load()}")
 
     def line(what: str, found: float, unit: str) -> None:
         say(f"{what:<48}{found:>12,.1f} {unit}")
@@ -225,8 +242,12 @@ def measure(store: Store, rows: int, asked: int, say: Callable[[str], None]) -> 
     if pulse is not None:
         what = f"{pulse[3]:,} five-minute values to a frame, p95"
         line(what, p95(year(store, "pulse", pulse[4]), max(5, asked // 4)), "ms")
+        last_day = from_ms(DAWN + (pulse[3] - 288) * 300_000)
+        ask = year(store, "pulse", pulse[4], since=last_day)
+        line("the last day of them, p95", p95(ask, asked), "ms")
     line("the board, p95", p95(lambda _: status_frame(store), asked), "ms")
     line("a number, with its indexes", bytes_a_row, "bytes")
+    say(f"load {load()}")
     projected = 4 * 2 * FIVE_MINUTES * PULSE_METRICS
     say(
         f"five-minute runs over four venues, two underlyings, {PULSE_METRICS} numbers each: "

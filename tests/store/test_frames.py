@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -222,3 +223,20 @@ def test_a_surface_that_is_not_there_is_named_in_the_refusal(filled: Store) -> N
 
 def test_slots_of_the_test_are_days(filled: Store) -> None:
     assert runs_frame(filled, underlying="BTC")["slot"].tolist() == [day_slot(n) for n in range(4)]
+
+
+def test_a_slot_answered_by_a_later_chain_is_not_told_by_the_earlier_one(store: Store) -> None:
+    first, second = (make_assessment(n, expiries=2, strikes=4) for n in (1, 3))
+    second = replace(second, run=replace(second.run, slot=first.run.slot))
+    for at, found in enumerate((first, second)):
+        write_assessment(store, found, wall=wall(at), tell=False)
+
+    def told(**bounds: object) -> list[str]:
+        asked = {"model": "svi", "scope": "chain", **bounds}
+        return history_frame(store, "rmse", **asked)["run_id"].tolist()  # type: ignore[arg-type]
+
+    between = from_ms(as_of_ms(2))
+    assert told() == told(since=between) == [second.run.id]
+    assert told(until=between) == []
+    assert told(until=between, as_known=wall(0)) == [first.run.id]
+    assert told(since=from_ms(as_of_ms(9))) == []
