@@ -17,6 +17,7 @@ from monitor.arrays import FloatArray, IntArray
 from monitor.assessment import Assessment, Past
 from monitor.calibration.fit import Fit, FitStatus
 from monitor.diagnostics.base import History, PastFit, Series, SeriesKey
+from monitor.diagnostics.detectable import USUAL_HISTORY
 from monitor.diagnostics.drift import HISTORY_METRICS
 from monitor.diagnostics.noise import NOISE_HISTORY
 from monitor.incidents.base import Incident, State
@@ -30,8 +31,8 @@ from monitor.verdict.market import MARKET
 VERDICT_SLOTS = 30
 FIT_SLOTS = 120
 RESOLVED_SLOTS = LONGEST_MEMORY
-# Numbers whose last `FIT_SLOTS` slots are read: what they teach of noise does not age by the year.
-RECENT_METRICS = NOISE_HISTORY
+# Numbers of which the last `FIT_SLOTS` slots are read: what is usual is not what was years ago.
+RECENT_METRICS = NOISE_HISTORY + USUAL_HISTORY
 USABLE = (FitStatus.CONVERGED, FitStatus.MAX_EVALUATIONS, FitStatus.STALLED)
 
 

@@ -13,22 +13,23 @@ import numpy as np
 
 from monitor.arrays import FloatArray
 from monitor.diagnostics.base import CHAIN, Evidence, Metric, Outcome, metric
+from monitor.diagnostics.noise_model import learnt_noise
 from monitor.diagnostics.places import places
+from monitor.diagnostics.residual_law import law_of_last_night
 from monitor.outcome import Rejection
 
 SOURCE = "Bakshi, Cao and Chen (1997), Journal of Finance 52(5), section IV"
 
 
 def _summaries(
-    metric: Metric, evidence: Evidence, iv: FloatArray | None, power: int
+    metric: Metric, evidence: Evidence, residual: FloatArray | None, power: int
 ) -> Iterator[Outcome]:
     assert evidence.model is not None
-    if iv is None:
+    if residual is None:
         yield Rejection(
             "metric", "no_last_night", f"{metric.name}/{evidence.model.name}", "no earlier fit"
         )
         return
-    residual = iv - evidence.quotes.iv
     for scope, here in places(evidence.quotes, expiries=False):
         known = residual[here]
         known = known[np.isfinite(known)]
@@ -40,8 +41,12 @@ def _summaries(
             yield metric.value(evidence, value, scope=scope, n=len(known))
 
 
-def _refreshed_iv(evidence: Evidence) -> FloatArray | None:
-    return None if evidence.refreshed is None else evidence.refreshed.iv
+def _frozen(evidence: Evidence) -> FloatArray | None:
+    return None if evidence.frozen_iv is None else evidence.frozen_iv - evidence.quotes.iv
+
+
+def _refreshed(evidence: Evidence) -> FloatArray | None:
+    return None if evidence.refreshed is None else evidence.refreshed.iv - evidence.quotes.iv
 
 
 @metric(
@@ -54,7 +59,7 @@ def _refreshed_iv(evidence: Evidence) -> FloatArray | None:
 )
 def frozen_bias_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     """Yield the market's mean move against last night's model."""
-    return _summaries(metric, evidence, evidence.frozen_iv, 1)
+    return _summaries(metric, evidence, _frozen(evidence), 1)
 
 
 @metric(
@@ -67,7 +72,7 @@ def frozen_bias_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
 )
 def frozen_rmse_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     """Yield the size of the market's move against last night's model."""
-    return _summaries(metric, evidence, evidence.frozen_iv, 2)
+    return _summaries(metric, evidence, _frozen(evidence), 2)
 
 
 @metric(
@@ -80,7 +85,7 @@ def frozen_rmse_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
 )
 def refreshed_bias_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     """Yield the model's mean error out of sample, states refreshed."""
-    return _summaries(metric, evidence, _refreshed_iv(evidence), 1)
+    return _summaries(metric, evidence, _refreshed(evidence), 1)
 
 
 @metric(
@@ -93,7 +98,36 @@ def refreshed_bias_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
 )
 def refreshed_rmse_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     """Yield the size of the model's error out of sample, states refreshed."""
-    return _summaries(metric, evidence, _refreshed_iv(evidence), 2)
+    return _summaries(metric, evidence, _refreshed(evidence), 2)
+
+
+@metric(
+    "refreshed_rmse_z",
+    unit="1",
+    level="model",
+    definition="Root mean square of the same errors over their standard deviations: the learnt "
+    "noise, less what the states took, plus what the structure errs by; near 1 if it is right.",
+    source="Andersen, Fusari and Todorov (2015), Econometrica 83(3); noise as in z",
+    needs="one night; quiet nights, if any",
+)
+def refreshed_rmse_z(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield the model's error out of sample in units of what could be known."""
+    return _summaries(metric, evidence, refreshed_z(evidence), 2)
+
+
+def refreshed_z(evidence: Evidence) -> FloatArray | None:
+    """Return the standardised errors out of sample, shape (n,); None without a last night."""
+    fit, model = evidence.refreshed, evidence.model
+    if fit is None or model is None:
+        return None
+    past = evidence.history.fits.get(model.name)
+    known = {} if past is None else dict(zip(past.names, past.stderr.tolist(), strict=True))
+    errors = np.array([known.get(name, np.nan) for name in fit.names])
+    roles = {p.name: p.role for p in model.parameters}
+    states = np.array([roles[name.split("@")[0]] == "state" for name in fit.names], dtype=np.bool_)
+    noise = learnt_noise(evidence.history)
+    law = law_of_last_night(evidence.quotes, fit, errors, states, noise)
+    return (fit.iv - evidence.quotes.iv) / np.sqrt(law.variance)
 
 
 @metric(

@@ -83,8 +83,13 @@ def guess(quotes: Quotes) -> FloatArray:
 def cell_index(quotes: Quotes) -> IntArray:
     """Return the place of each quote in `CELLS`, shape (n,)."""
     ticks = np.digitize((quotes.c_ask - quotes.c_bid) / quotes.tick, _TICK_EDGES)
-    tenors = np.digitize(quotes.tau, _TENOR_EDGES)[quotes.expiry_index]
+    tenors = tenor_index(quotes)[quotes.expiry_index]
     return (ticks * len(WINGS) + wing_index(quotes)) * len(TENORS) + tenors
+
+
+def tenor_index(quotes: Quotes) -> IntArray:
+    """Return the place of each expiry in `TENORS`, shape (m,)."""
+    return np.digitize(quotes.tau, _TENOR_EDGES)
 
 
 def runs(quotes: Quotes) -> Iterator[slice]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.special import ndtr
 
-from monitor.arrays import BoolArray, FloatArray
+from monitor.arrays import BoolArray, FloatArray, IntArray
 from monitor.conventions import expiry_label
 from monitor.diagnostics.base import CHAIN
 from monitor.market.quotes import Quotes
@@ -26,9 +26,13 @@ def call_delta(k: FloatArray, deviation: FloatArray) -> FloatArray:
     return ndtr(-k / deviation + 0.5 * deviation)
 
 
-def wing_index(quotes: Quotes) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def wing_index(quotes: Quotes) -> IntArray:
     """Return 0, 1 or 2 for each quote: its place in `WINGS`."""
-    delta = call_delta(quotes.k, quotes.iv * np.sqrt(quotes.tau[quotes.expiry_index]))
+    return wing_of_delta(call_delta(quotes.k, quotes.iv * np.sqrt(quotes.tau[quotes.expiry_index])))
+
+
+def wing_of_delta(delta: FloatArray) -> IntArray:
+    """Return the place in `WINGS` of a call's forward delta; the centre where it is NaN."""
     return np.where(delta < _WING_DELTA, 2, np.where(delta > 1 - _WING_DELTA, 0, 1))
 
 

@@ -72,11 +72,36 @@ def test_expiries_that_were_not_there_last_night_are_left_out():
 
 @pytest.mark.parametrize(
     "name",
-    ["frozen_bias_iv", "frozen_rmse_iv", "refreshed_bias_iv", "refreshed_rmse_iv", "param_change"],
+    [
+        *("frozen_bias_iv", "frozen_rmse_iv", "refreshed_bias_iv", "refreshed_rmse_iv"),
+        *("refreshed_rmse_z", "param_change"),
+    ],
 )
 def test_a_first_night_has_no_last_one(name):
     assert not values(name, laid())
     assert reasons(name, laid()) == {"no_last_night"}
+
+
+def test_the_error_out_of_sample_counts_for_less_where_the_structure_was_not_known():
+    model = MODELS["heston"]
+    then, tonight = quotes_of(chain(n_strikes=9)), quotes_of(chain(n_strikes=9, width_iv=0.012))
+    fit = calibrate(model, then)
+    states = np.array([p.role == "state" for p in model.parameters])
+    refreshed = calibrate(model, tonight, start=fit.params, free=states)
+    past = remembered(fit, then)
+    known = replace(past, stderr=np.full(5, np.nan))
+
+    def error(past, refreshed=refreshed):
+        history = History(fits={"heston": past})
+        night = replace(market(chain(n_strikes=9, width_iv=0.012), history), model=model)
+        return value("refreshed_rmse_z", replace(night, fit=fit, refreshed=refreshed))
+
+    # Nothing but the quotes' noise and what the state takes of it; then the structure's own error.
+    half = 3**0.5 * (refreshed.iv - tonight.iv) / tonight.noise
+    assert error(known) == pytest.approx(np.sqrt(np.mean(half**2)), rel=0.1)
+    assert error(past) < 0.95 * error(known)
+    off = replace(refreshed, iv=refreshed.iv + 0.02)
+    assert error(past, off) > 2.0 * error(past)
 
 
 def heston(params, errors, past_params, past_errors):
