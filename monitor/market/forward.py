@@ -41,8 +41,11 @@ def parity_bounds(snapshot: Snapshot, expiry_ms: int) -> tuple[float, float]:
     strike, i, j = np.intersect1d(
         snapshot.strike[call], snapshot.strike[put], assume_unique=True, return_indices=True
     )
-    rich = snapshot.bid[call][i] - snapshot.ask[put][j]
-    dear = snapshot.ask[call][i] - snapshot.bid[put][j]
+    # A crossed quote trades at neither of its prices: it is counted elsewhere, and bounds nothing.
+    crossed = snapshot.bid > snapshot.ask
+    bid, ask = (np.where(crossed, np.nan, side) for side in (snapshot.bid, snapshot.ask))
+    rich = bid[call][i] - ask[put][j]
+    dear = ask[call][i] - bid[put][j]
     if snapshot.price_unit == "coin":
         low, high = _coin_forward(strike, rich), _coin_forward(strike, dear)
     else:

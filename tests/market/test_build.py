@@ -141,6 +141,17 @@ def test_parity_bounds_hold_the_forward_the_chain_was_priced_with():
     assert np.all(quotes.parity_high / quotes.parity_low - 1 < 0.01)
 
 
+def test_crossed_quotes_bound_no_forward():
+    there = chain()
+    wild = np.arange(len(there)) % 4 == 0
+    bid = np.where(wild, there.ask * 1.5, there.bid)
+    crossed = replace(there, bid=bid, ask=np.where(wild, there.bid * 0.5, there.ask))
+    quotes = build_quotes(crossed, RULES)
+    assert np.all(quotes.parity_low <= quotes.forward)
+    assert np.all(quotes.forward <= quotes.parity_high)
+    assert np.isfinite(quotes.parity_high).all()
+
+
 def test_parity_bounds_show_a_forward_the_book_does_not_carry():
     snapshot = chain(width_iv=0.001)
     quotes = build_quotes(replace(snapshot, forward=snapshot.forward * 1.01), RULES)

@@ -10,7 +10,7 @@ import pytest
 from monitor.diagnostics.base import History, MetricValue, Series
 from monitor.diagnostics.drift_rules import DriftRules
 from monitor.verdict.base import Status
-from monitor.verdict.explained import HALF_WIDTH, allowed_error, is_explained
+from monitor.verdict.explained import HALF_WIDTH, WIDTH, allowed_error, is_explained
 from monitor.verdict.judge import judge_model
 from monitor.verdict.numbers import Numbers
 from tests.verdict.nights import GOOD, HEDGING, RULES, SEEING, fit, numbers
@@ -44,11 +44,11 @@ def test_a_right_model_and_a_standing_misfit_stay_within_what_wider_quotes_expla
 
     size = float(np.sqrt(np.mean(half**2)))
     usual = float(np.median(errors(1.0)))
-    inside = np.mean(errors(3.0) <= allowed_error(usual, size, 3.0 * size))
+    inside = np.mean(errors(3.0) <= allowed_error(usual, size, 3.0))
     assert inside > 0.9
     # Without the wider quotes the same errors would be news on every night.
     if misfit < 0.01:
-        assert np.mean(errors(3.0) <= allowed_error(usual, size, size)) < 0.01
+        assert np.mean(errors(3.0) <= allowed_error(usual, size, 1.0)) < 0.01
 
 
 def test_an_error_that_grew_more_than_the_quotes_widened_is_news():
@@ -56,8 +56,19 @@ def test_an_error_that_grew_more_than_the_quotes_widened_is_news():
     assert not is_explained("rmse_iv", 0.0080, night(0.0080, 0.006, 0.012), DRIFT)
 
 
+def test_the_middle_counts_where_the_far_options_were_too_wide_to_stay():
+    far = night(0.0080, 0.006, 0.006)
+    assert not is_explained("rmse_iv", 0.0080, far, DRIFT)
+    series = far.history.series | {
+        (None, WIDTH, "chain"): Series(np.arange(60), np.full(60, 0.010)),
+    }
+    market = far.market | {(WIDTH, "chain"): MetricValue(WIDTH, None, "chain", 0.030, "", 1)}
+    tripled = replace(far, history=History(series=series), market=market)
+    assert is_explained("rmse_iv", 0.0080, tripled, DRIFT)
+
+
 def test_narrower_quotes_explain_nothing():
-    assert allowed_error(0.003, 0.010, 0.005) == 0.003
+    assert allowed_error(0.003, 0.010, 0.5) == 0.003
 
 
 @pytest.mark.parametrize("metric", ["structure_jump", "rr25"])

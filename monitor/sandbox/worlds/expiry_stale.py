@@ -12,7 +12,7 @@ register(
         what="one expiry's bids and asks repeat the evening before",
         cause="data",
         expiry_days=DAYS,
-        pages=False,
+        within=1,
     ),
     from_break(Regime(stale=AtExpiry(DAYS, 0.0)), nights=NIGHTS),
 )
