@@ -6,12 +6,59 @@ r"""Heston's stochastic variance, one parameter vector for the whole surface.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from monitor.arrays import FloatArray
-from monitor.models.base import MODELS, Grid, Model, Parameter
+from monitor.models.base import MODELS, Grid, Parameter
+from monitor.models.spectral import FourierModel, skew_sign
 from monitor.numerics.complexes import ComplexArray, complex_exp, complex_log1p
-from monitor.pricing.fourier import total_variance_from_cf
+
+
+@dataclass(frozen=True)
+class Riccati:
+    """The solution of Heston's Riccati equation at nodes, in parts that its relatives share.
+
+    With beta = kappa - rho xi (1/2 + i u), q = u^2 + 1/4 and d^2 = beta^2 + xi^2 q.
+    """
+
+    q: FloatArray
+    beta: ComplexArray
+    d: ComplexArray
+    d_inverse: ComplexArray
+    E: ComplexArray  # exp(-d tau)
+    N: ComplexArray  # 1 - E
+    S: ComplexArray  # 1 + E
+    P_inverse: ComplexArray  # 1 / (beta N + d S)
+    D: ComplexArray  # the coefficient of v0
+    r: ComplexArray  # (beta - d) / xi^2
+    log: ComplexArray  # ln((beta N + d S) / (2 d))
+
+
+def riccati(params: FloatArray, u: FloatArray, tau: FloatArray) -> Riccati:
+    """Return the solution for ``v0, kappa, theta_v, xi, rho`` at nodes, shape (N,)."""
+    _, kappa, _, xi, rho = params
+    xi2, lean = xi * xi, rho * xi
+    drift = kappa - 0.5 * lean
+    u2 = u * u
+    q = u2 + 0.25
+    beta = np.empty(u.shape, np.complex128)
+    beta.real = drift
+    beta.imag = -lean * u
+    # The root of d^2 = beta^2 + xi^2 q, whose real part is positive.
+    d2_real = drift * drift + 0.25 * xi2 + (xi2 - lean * lean) * u2
+    d2_imag = (-2.0 * drift * lean) * u
+    d = np.empty(u.shape, np.complex128)
+    d.real = np.sqrt(0.5 * (np.sqrt(d2_real * d2_real + d2_imag * d2_imag) + d2_real))
+    d.imag = 0.5 * d2_imag / d.real
+    E = complex_exp(-d * tau)
+    N, S = 1.0 - E, 1.0 + E
+    P_inverse = 1.0 / (beta * N + d * S)
+    r = -q / (beta + d)
+    d_inverse = 1.0 / d
+    log = complex_log1p((0.5 * xi2) * r * N * d_inverse)
+    return Riccati(q, beta, d, d_inverse, E, N, S, P_inverse, -q * N * P_inverse, r, log)
 
 
 def heston_log_cf(
@@ -44,54 +91,39 @@ def heston_log_cf(
        stochastic volatility model. European Journal of Operational Research 263(2).
     """
     v0, kappa, theta_v, xi, rho = params
-    xi2, lean = xi * xi, rho * xi
-    drift = kappa - 0.5 * lean
-    u2 = u * u
-    q = u2 + 0.25
-    beta = drift - 1j * lean * u
-    # The root of d^2 = beta^2 + xi^2 q, whose real part is positive.
-    d2_real = drift * drift + 0.25 * xi2 + (xi2 - lean * lean) * u2
-    d2_imag = (-2.0 * drift * lean) * u
-    d = np.empty(u.shape, np.complex128)
-    d.real = np.sqrt(0.5 * (np.sqrt(d2_real * d2_real + d2_imag * d2_imag) + d2_real))
-    d.imag = 0.5 * d2_imag / d.real
-    E = complex_exp(-d * tau)
-    N, S = 1.0 - E, 1.0 + E
-    P_inverse = 1.0 / (beta * N + d * S)
-    NP = N * P_inverse
-    D = -q * NP
-    r = -q / (beta + d)
-    d_inverse = 1.0 / d
-    G = r * tau - (2.0 / xi2) * complex_log1p((0.5 * xi2) * r * N * d_inverse)
-    psi = (kappa * theta_v) * G + v0 * D
+    R = riccati(params, u, tau)
+    xi2 = xi * xi
+    NP = R.N * R.P_inverse
+    G = R.r * tau - (2.0 / xi2) * R.log
+    psi = (kappa * theta_v) * G + v0 * R.D
     if not gradient:
         return psi, None
     C = kappa * theta_v / xi2
-    tau_E = tau * E
-    H_d = 2.0 * (d_inverse - (S + xi2 * r * tau_E) * P_inverse) - tau
-    psi_d = C * H_d + (v0 * q) * ((N * S - 2.0 * d * tau_E) * (P_inverse * P_inverse))
-    slope = psi_d * d_inverse
-    psi_beta = C * (tau - 2.0 * NP) - v0 * D * NP + slope * beta
+    tau_E = tau * R.E
+    H_d = 2.0 * (R.d_inverse - (R.S + xi2 * R.r * tau_E) * R.P_inverse) - tau
+    square = R.P_inverse * R.P_inverse
+    psi_d = C * H_d + (v0 * R.q) * ((R.N * R.S - 2.0 * R.d * tau_E) * square)
+    slope = psi_d * R.d_inverse
+    psi_beta = C * (tau - 2.0 * NP) - v0 * R.D * NP + slope * R.beta
     tilted = (0.5 + 1j * u) * psi_beta
     out = np.empty((5, len(u)), np.complex128)
-    out[0] = D
+    out[0] = R.D
     np.multiply(G, theta_v, out=out[1])
     out[1] += psi_beta
     np.multiply(G, kappa, out=out[2])
     np.multiply(G, -2.0 * kappa * theta_v / xi, out=out[3])
-    out[3] += (xi * q) * slope
+    out[3] += (xi * R.q) * slope
     out[3] -= rho * tilted
     np.multiply(tilted, -xi, out=out[4])
     return psi, out
 
 
-class Heston(Model):
+class Heston(FourierModel):
     """Stochastic variance with one factor; five parameters for the whole surface."""
 
     name = "heston"
     summary = "Heston stochastic variance on the whole surface; a hedging model"
     source = "Heston, S. (1993). A closed-form solution for options. Rev. Financial Studies 6(2)"
-    per_expiry = False
     parameters = (
         # 1 % to 800 % vol.
         Parameter("v0", 1e-4, 64.0, "state", "spot variance, per year"),
@@ -105,12 +137,18 @@ class Heston(Model):
         Parameter("rho", -0.99, 0.99, "structure", "correlation of price and variance"),
     )
 
+    def leverage(self, params: FloatArray, grid: Grid) -> FloatArray:
+        """Return rho xi for v0: dv = rho xi d ln F and noise."""
+        moves = np.zeros(5)
+        moves[0] = params[3] * params[4]
+        return moves
+
     def starts(self, grid: Grid, iv: FloatArray, noise: FloatArray) -> FloatArray:
         """Return starts that keep the term structure and differ in how fast variance reverts."""
         level = grid.w_ref / grid.tau
         short, long = level[0], level[-1]
         v0, theta_v = np.clip([short, long], 0.01, 16.0)
-        tilt = _skew_sign(grid, iv, noise)
+        tilt = skew_sign(grid, iv, noise)
         return np.array(
             [
                 [v0, kappa, theta_v, xi * np.sqrt(theta_v), tilt * size]
@@ -118,20 +156,10 @@ class Heston(Model):
             ]
         )
 
-    def total_variance(self, params: FloatArray, grid: Grid) -> tuple[FloatArray, FloatArray]:
-        p = np.asarray(params, dtype=np.float64)
-        return total_variance_from_cf(
-            lambda u, tau, gradient: heston_log_cf(p, u, tau, gradient), grid
-        )
-
-
-def _skew_sign(grid: Grid, iv: FloatArray, noise: FloatArray) -> float:
-    """Return the sign of the weighted slope of implied vol in standardised log-moneyness."""
-    x = grid.k / np.sqrt(grid.w_ref[grid.expiry_index])
-    weight = np.where(np.abs(x) < 2.0, noise**-2.0, 0.0)
-    relative = iv / np.sqrt(grid.w_ref / grid.tau)[grid.expiry_index]
-    centre = np.sum(weight * x) / max(np.sum(weight), 1e-300)
-    return 1.0 if np.sum(weight * (x - centre) * relative) > 0.0 else -1.0
+    def log_cf(
+        self, params: FloatArray, u: FloatArray, tau: FloatArray, gradient: bool
+    ) -> tuple[ComplexArray, ComplexArray | None]:
+        return heston_log_cf(params, u, tau, gradient)
 
 
 MODELS.add(Heston.name, Heston())

@@ -16,6 +16,11 @@ from tests.calibration.chains import grid_of_tenors, quotes_by, quotes_from
 
 GRID = grid_of_tenors()
 TRUTH = {
+    "merton": np.array([0.5, 8.0, -0.05, 0.1]),
+    "kou": np.array([0.5, 8.0, 0.4, 0.08, 0.12]),
+    "variance_gamma": np.array([0.5, 0.1, -0.2]),
+    "svcj": np.array([0.2, 3.0, 0.3, 2.0, -0.4, 2.0, -0.1, 0.15, 0.3, -0.4]),
+    "double_heston": np.array([0.1, 12.0, 0.1, 3.0, -0.3, 0.2, 1.0, 0.3, 1.0, -0.1]),
     "black": np.linspace(0.4, 0.8, GRID.m),
     "adhoc": np.array([0.55, -0.05, 0.12, 0.1, -0.03, 0.04]),
     "svi": np.concatenate(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from monitor.models import MODELS
-from monitor.models.bates import merton_jumps_log_cf
+from monitor.models.merton import merton_jumps_log_cf
 from monitor.pricing.black import black_price
 from tests.calibration.chains import grid_of_tenors
 from tests.models.slow import call_by_quadrature, heston_bates_cf
