@@ -200,6 +200,14 @@ class Model(ABC):
         """Return one slice's parameters as the same smile in vol at a shorter tenor."""
         return np.array(params)
 
+    def leverage(self, params: FloatArray, grid: Grid) -> FloatArray | None:
+        """Return the expected move of each parameter per unit of ln F, shape (P,).
+
+        d<x, ln F> / d<ln F> under the model's own law; None for a model without one, or with jumps,
+        whose moves are not in proportion.
+        """
+        return None
+
     def names(self, grid: Grid) -> tuple[str, ...]:
         """Return the names of the vector: ``kappa``, or ``rho@2026-03-27`` per expiry."""
         if not self.per_expiry:

@@ -102,6 +102,13 @@ class Sabr(SliceModel):
         alpha = _alpha_of_level(level, steep, rho, rows.tau)
         return np.stack([alpha, alpha * steep, rho], axis=1)[None]
 
+    def leverage(self, params: FloatArray, grid: Grid) -> FloatArray:
+        """Return rho nu for every alpha: d alpha = rho nu d ln F and noise (Bartlett's delta)."""
+        slices = np.asarray(params, dtype=np.float64).reshape(-1, 3)
+        moves = np.zeros_like(slices)
+        moves[:, 0] = slices[:, 1] * slices[:, 2]
+        return moves.ravel()
+
     def age(self, params: FloatArray, tau_then: float, tau_now: float) -> FloatArray:
         """Return the same smile in vol: nu / alpha and rho stay, alpha makes up for the tenor."""
         alpha, nu, rho = (np.asarray(a, dtype=np.float64)[None] for a in params)

@@ -10,11 +10,16 @@ delta       s N(s d1)                        dC/dF: coins of forward per option,
 coin_delta  delta - c                        F dc/dF: the same, premium held in coin counted in
 smile_delta delta - n(d1) w'(k) / (2 v)      dC/dF while the smile moves along with the forward
 gamma       n(d1) / v                        F d delta/dF: change of delta per unit of ln F
+smile_gamma exp(k) times the density at k    F d smile_delta/dF: the same, the smile moving along
+mv_delta    smile_delta + dc/dx l            dC/dF where states x move with ln F as l says
 vega        n(d1) sqrt(tau)                  dc/d sigma, per 1.00 of vol
 vanna       -n(d1) d2 / sigma                d delta/d sigma, per 1.00 of vol
 volga       vega d1 d2 / sigma               d vega/d sigma, per 1.00 of vol squared
 theta       -n(d1) sigma / (2 sqrt(tau))     dc/dt at fixed F, K, sigma; per year, negative
 =========== ================================ ==================================================
+
+Sticky strike (delta, gamma) keeps the vol of each strike, sticky moneyness (smile_delta,
+smile_gamma) that of each k. A coin account takes the premium itself, c, from either delta.
 
 Dollars: multiply by F and the number of coins; a vega per vol point is a hundredth, a theta per
 day a 365th. An expired option (w = 0) has no derivatives at its strike: NaN or infinite there.
@@ -33,6 +38,7 @@ from scipy.special import ndtr
 
 from monitor.arrays import FloatArray
 from monitor.pricing.black import black_price, black_vega
+from monitor.pricing.density import risk_neutral_density
 
 
 def delta(k: FloatArray, w: FloatArray, sign: FloatArray) -> FloatArray:
@@ -83,6 +89,51 @@ def smile_delta(k: FloatArray, w: FloatArray, w_slope: FloatArray, sign: FloatAr
     v = np.sqrt(np.asarray(w, dtype=np.float64))
     with np.errstate(divide="ignore", invalid="ignore"):
         return delta(k, w, sign) - black_vega(k, w) * w_slope / (2.0 * v)
+
+
+def smile_gamma(
+    k: FloatArray, w: FloatArray, w_slope: FloatArray, w_curve: FloatArray
+) -> FloatArray:
+    r"""Return F d smile_delta/dF, the gamma where vol at a given k stays (sticky moneyness).
+
+    With C = F f(k) it is f'' - f', and the density of ln(S/F) at k is that times exp(-k): a hedger
+    who believes in sticky moneyness is long gamma exactly where the market has probability.
+
+    Parameters
+    ----------
+    k, w : ndarray
+    w_slope, w_curve : ndarray
+        First and second derivative of `w` by k.
+    """
+    return np.exp(k) * risk_neutral_density(k, w, w_slope, w_curve)
+
+
+def minimum_variance_delta(
+    smile_delta: FloatArray, state_vega: FloatArray, leverage: FloatArray
+) -> FloatArray:
+    r"""Return the delta that leaves the least variance where states move with the forward.
+
+    .. math:: \Delta_{mv} = \Delta_{smile} + \sum_i \frac{\partial c}{\partial x_i}\,
+       \frac{d\langle x_i, \ln F\rangle}{d\langle \ln F\rangle}
+
+    For lognormal SABR this is Bartlett's delta, for Heston v0 moves by rho xi. It is right for
+    continuous moves; jumps need a hedge of their own.
+
+    Parameters
+    ----------
+    smile_delta : ndarray of shape (n,)
+    state_vega : ndarray of shape (n, P)
+        dc by each state.
+    leverage : ndarray of shape (P,)
+        Expected move of each state per unit of ln F; 0 for what does not move.
+
+    References
+    ----------
+    .. [1] Bartlett, B. (2006). Hedging under SABR model. Wilmott.
+    .. [2] Alexander, C. and Nogueira, L. (2007). Model-free hedge ratios and scale-invariant
+       models. Journal of Banking and Finance 31(6).
+    """
+    return np.asarray(smile_delta + state_vega @ leverage, dtype=np.float64)
 
 
 def gamma(k: FloatArray, w: FloatArray) -> FloatArray:

@@ -149,3 +149,29 @@ def test_the_published_ticker_has_these_greeks():
     assert vega == pytest.approx(142.30122, rel=1e-5)
     theta = FORWARD * greeks.theta(TICKER_K, TICKER_W, TICKER_TAU) / 365
     assert theta == pytest.approx(-13.4441, rel=1e-4)
+
+
+def test_smile_gamma_is_the_change_of_smile_delta_per_unit_of_log_forward():
+    def smile(k):
+        iv = IV - 0.3 * (k - K) + 0.8 * (k - K) ** 2
+        return TAU * iv**2, 2 * TAU * iv * (-0.3 + 1.6 * (k - K)), iv
+
+    def at(y):
+        w, w_slope, _ = smile(K - y)
+        return greeks.smile_delta(K - y, w, w_slope, SIGN)
+
+    w, w_slope, iv = smile(K)
+    w_curve = 2 * TAU * ((-0.3) ** 2 + iv * 1.6)
+    close(greeks.smile_gamma(K, w, w_slope, w_curve), slope(at, 1e-3), 1e-6)
+
+
+def test_black_greeks_agree_with_quantlibs_calculator():
+    ql = pytest.importorskip("QuantLib")
+    for k, w, tau, sign in list(zip(K, W, TAU, SIGN, strict=True))[:100]:
+        kind = ql.Option.Call if sign > 0 else ql.Option.Put
+        payoff = ql.PlainVanillaPayoff(kind, float(np.exp(k)))
+        black = ql.BlackCalculator(payoff, 1.0, float(np.sqrt(w)))
+        assert greeks.delta(k, w, sign) == pytest.approx(black.deltaForward(), abs=1e-12)
+        assert greeks.gamma(k, w) == pytest.approx(black.gammaForward(), rel=1e-9)
+        assert greeks.vega(k, w, tau) == pytest.approx(black.vega(float(tau)), rel=1e-9)
+        assert greeks.theta(k, w, tau) == pytest.approx(black.theta(1.0, float(tau)), rel=1e-9)
