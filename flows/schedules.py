@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from prefect import serve
+from prefect import Flow, serve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron
@@ -13,6 +14,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
 from flows.nightly import nightly
+from flows.pulse import pulse
+from flows.retention import retention
 from flows.server import own_server
 from flows.watchdog import watchdog
 from monitor.config import Config
@@ -21,6 +24,12 @@ from monitor.config import Config
 ONE_AT_A_TIME = ConcurrencyLimitConfig(
     limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
 )
+FLOWS: dict[str, Flow[..., Any]] = {
+    "nightly": nightly,
+    "watchdog": watchdog,
+    "pulse": pulse,
+    "retention": retention,
+}
 LIMIT = 4  # flow runs at once on this machine
 
 
@@ -33,29 +42,33 @@ def scheduled(config: Config, path: Path | None) -> list[RunnerDeployment]:
     path : Path or None
         The file `config` came from: runs are processes of their own and read it again.
     """
-    cron = config.schedule.nightly
-    night = nightly.to_deployment(
-        "nightly",
-        schedule=Cron(cron, timezone="UTC"),
-        paused=False,  # the last shutdown paused it
-        parameters={"config": str(path.absolute()) if path else None, "cron": cron},
-        concurrency_limit=ONE_AT_A_TIME,
-        # By module, so that it runs from any folder.
-        entrypoint_type=EntrypointType.MODULE_PATH,
-        description="Fetch, judge and store every chain, then tell the desk.",
-    )
-    watch = watchdog.to_deployment(
-        "watchdog",
-        schedule=Cron(config.schedule.watchdog, timezone="UTC"),
-        paused=False,
-        parameters={"config": str(path.absolute()) if path else None},
-        concurrency_limit=ONE_AT_A_TIME,
-        entrypoint_type=EntrypointType.MODULE_PATH,
-        description="Look whether the jobs were done and the messages delivered.",
-    )
+    crons = crons_of(config)
+    file = str(path.absolute()) if path else None
+    # Nights and pulses leave when the next is due; the others are the same whenever they run.
+    own = {name: {"config": file} for name in FLOWS}
+    for name in ("nightly", "pulse"):
+        own[name]["cron"] = crons.get(name)
+    made = [
+        FLOWS[name].to_deployment(
+            name,
+            schedule=Cron(cron, timezone="UTC"),
+            paused=False,  # the last shutdown paused it
+            parameters=own[name],
+            concurrency_limit=ONE_AT_A_TIME,
+            # By module, so that it runs from any folder.
+            entrypoint_type=EntrypointType.MODULE_PATH,
+            description=FLOWS[name].description,
+        )
+        for name, cron in crons.items()
+    ]
     # Coroutines only within an event loop.
-    assert isinstance(night, RunnerDeployment) and isinstance(watch, RunnerDeployment)
-    return [night, watch]
+    return [d for d in made if isinstance(d, RunnerDeployment)]
+
+
+def crons_of(config: Config) -> dict[str, str]:
+    """Return when each scheduled flow runs; those that never do are left out."""
+    known = {name: getattr(config.schedule, name) for name in FLOWS}
+    return {name: cron for name, cron in known.items() if cron}
 
 
 def serve_schedules(config: Config, path: Path | None, say: Callable[[str], None]) -> None:
@@ -70,6 +83,6 @@ def serve_schedules(config: Config, path: Path | None, say: Callable[[str], None
 
 
 def _serve(config: Config, path: Path | None, url: str, say: Callable[[str], None]) -> None:
-    crons = f"nightly at {config.schedule.nightly}, watchdog at {config.schedule.watchdog}"
+    crons = ", ".join(f"{name} at {cron}" for name, cron in crons_of(config).items())
     say(f"{crons} (cron, UTC), by the server {url}; Ctrl-C stops")
     serve(*scheduled(config, path), limit=LIMIT, print_starting_message=False)

@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from monitor.assessment import Assessment, Past, Rules, Run, Stream, code_digest
+from monitor.assessment import PULSE, Assessment, Past, Rules, Run, Stream, code_digest
 from monitor.calibration.fit import Fit
 from monitor.calibration.solve import calibrate, evaluate, grid_of
 from monitor.diagnostics.base import (
@@ -129,6 +129,43 @@ def measure_snapshot(snapshot: Snapshot, rules: Rules) -> Night:
     return night
 
 
+def measure_pulse(snapshot: Snapshot, past: Past, rules: Rules) -> Night:
+    """Return what last night's structure says of a chain, its states refreshed to it.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    past : Past
+        Its fits are last night's; a model without one has no fit, and no number, here either.
+    rules : Rules
+    """
+    quotes = build_quotes(snapshot, rules.cleaning)
+    chain = Evidence(snapshot, quotes, NO_HISTORY, drift=rules.drift)
+    grid = grid_of(quotes) if quotes.n else None
+    history = _readable(past.history)
+    fits, measured = [], {}
+    for name in rules.models if grid is not None else ():
+        assert grid is not None
+        carried = _carried(history, MODELS[name], grid)
+        if carried is None:
+            continue
+        fit = _refreshed(MODELS[name], quotes, grid, carried, rules)
+        fits.append(fit)
+        if np.isfinite(fit.iv).any():
+            measured[name] = measure_alone(replace(chain, model=MODELS[name], fit=fit))
+    night = Night(snapshot, quotes, tuple(fits), measure_alone(chain), measured)
+    if grid is not None:
+        night.__dict__["grid"] = grid
+    return night
+
+
+def measure_for(snapshot: Snapshot, past: Past, rules: Rules, stream: Stream) -> Night:
+    """Return a chain measured as its stream is: by cold fits, or by last night's structure."""
+    if stream.cadence == PULSE:
+        return measure_pulse(snapshot, past, rules)
+    return measure_snapshot(snapshot, rules)
+
+
 def assess(
     snapshot: Snapshot, past: Past, rules: Rules, *, stream: Stream, slot: str
 ) -> Assessment:
@@ -148,7 +185,8 @@ def assess(
     UnknownNameError
         If `rules` names a model that is not registered. Nothing about the market raises.
     """
-    return judge_night(measure_snapshot(snapshot, rules), past, rules, stream=stream, slot=slot)
+    night = measure_for(snapshot, past, rules, stream)
+    return judge_night(night, past, rules, stream=stream, slot=slot)
 
 
 def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot: str) -> Assessment:

@@ -33,6 +33,7 @@ from monitor.verdict.rules import JudgementRules
 _PURE = (
     "numerics pricing models market calibration diagnostics replication stress verdict incidents"
 ).split()
+PULSE = "pulse"  # the cadence of passes by last night's structure
 # Modules of no package that numbers go through: digests and time, the units of prices, the pass.
 _PURE_MODULES = ("arrays.py", "assess.py", "conventions.py", "judging.py")
 

@@ -43,7 +43,7 @@ from monitor.errors import ConfigurationError, UnknownNameError
 from monitor.incidents.rules import IncidentRules
 from monitor.market.cleaning import CleaningRules
 from monitor.models import MODELS
-from monitor.settings import Alerts, Names, Schedule, Section
+from monitor.settings import Alerts, Names, Retention, Schedule, Section
 from monitor.venues import VENUES
 from monitor.verdict.base import Cause, Severity
 from monitor.verdict.inventory import DEFAULT_INVENTORY, ModelUse
@@ -114,7 +114,7 @@ class Config(BaseSettings):
     database_url : str
         SQLAlchemy URL; empty: an SQLite file in `home`.
     underlyings, models : tuple of str
-    venues, cleaning, calibration, drift, judgement, incidents, alerts, schedule
+    venues, cleaning, calibration, drift, judgement, incidents, alerts, schedule, retention
         One section each, defined by the room that uses it.
     inventory : mapping of model to ModelUse
         Laid over the default inventory, key by key.
@@ -137,6 +137,7 @@ class Config(BaseSettings):
     inventory: dict[str, ModelUse] = Field(default_factory=lambda: dict(DEFAULT_INVENTORY))
     alerts: Alerts = Alerts()
     schedule: Schedule = Schedule()
+    retention: Retention = Retention()
 
     @classmethod
     def settings_customise_sources(
@@ -216,6 +217,11 @@ class Config(BaseSettings):
     def archive(self) -> Path:
         """The folder of raw snapshots."""
         return self.home / "archive"
+
+    @property
+    def cold(self) -> Path:
+        """The folder of what has left the database."""
+        return Path(self.retention.cold).expanduser() if self.retention.cold else self.home / "cold"
 
     def venue(self, name: str) -> Any:
         """Return the settings of a venue, of the venue's own type."""

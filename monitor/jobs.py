@@ -18,11 +18,12 @@ import numpy as np
 
 from monitor import telling
 from monitor.archive import write_snapshot
-from monitor.assessment import Assessment, Rules, Stream
+from monitor.assessment import PULSE, Assessment, Rules, Stream
 from monitor.channels import DeliveryReport
 from monitor.config import Config
 from monitor.conventions import to_ms
 from monitor.errors import StoreError, VenueError
+from monitor.incidents.watch import NIGHTLY
 from monitor.market.snapshot import MarketContext, Snapshot
 from monitor.models import MODELS
 from monitor.outcome import Rejection
@@ -30,13 +31,14 @@ from monitor.pipeline import fetch, is_usable, run_pass, slot_of
 from monitor.store import Store
 from monitor.store.clocks import venue_clock_gap
 from monitor.store.frames import status_frame
+from monitor.store.watch import expect
 from monitor.store.writer import record_job
 from monitor.telling import open_database as open_database
 from monitor.venues import VENUES, Venue, open_venue
 from monitor.verdict.base import Kind, Status
 from monitor.verdict.market import MARKET
 
-CADENCE = "day"  # of the nightly stream
+CADENCES = {NIGHTLY: "day", PULSE: PULSE}  # of the streams of each job
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,12 @@ def rules_for(config: Config, models: Sequence[str] = ()) -> Rules:
 
 
 async def run_night(
-    config: Config, target: Target, rules: Rules, *, late: timedelta = timedelta()
+    config: Config,
+    target: Target,
+    rules: Rules,
+    *,
+    late: timedelta = timedelta(),
+    job: str = NIGHTLY,
 ) -> PassResult:
     """Fetch, archive, judge and store one chain.
 
@@ -118,6 +125,9 @@ async def run_night(
     late : timedelta
         How long after its time the run began: the slot is the one of the venue's time then, so
         that a run of 22:30 that begins after midnight answers for the day before.
+    job : {"nightly", "pulse"}
+        A pulse tries last night's structure, and tells nobody: its findings stand on the board
+        and beside the night's news.
 
     Raises
     ------
@@ -128,36 +138,51 @@ async def run_night(
     """
     started = now()
     try:
-        return await _run_night(config, target, rules, late, started)
+        return await _run_pass(config, target, rules, late, started, job)
     except Exception as error:
         # The watchdog then knows why there is no run, where the database still takes a word.
         with suppress(StoreError):
             _record(
-                config, target, started, outcome="failed", note=f"{type(error).__name__}: {error}"
+                *(config, target, started),
+                outcome="failed",
+                note=f"{type(error).__name__}: {error}",
+                job=job,
             )
         raise
 
 
-async def _run_night(
-    config: Config, target: Target, rules: Rules, late: timedelta, started: datetime
+async def _run_pass(
+    config: Config, target: Target, rules: Rules, late: timedelta, started: datetime, job: str
 ) -> PassResult:
+    cadence = CADENCES[job]
     settings = config.venue(target.venue)
     rng = np.random.default_rng()
     with open_database(config) as store:
+        if job == PULSE:  # from its first run on the watchdog listens for the next
+            expect(store, PULSE, [(target.venue, target.underlying)], wall=started)
         async with open_venue(target.venue, settings, rng=rng, sleep=asyncio.sleep) as venue:
             try:
                 snapshot = await fetch(venue, target.underlying, config.archive)
             except VenueError as error:
                 snapshot = await _unanswered(store, venue, target, error)
                 write_snapshot(config.archive, snapshot)
-        slot = slot_of(snapshot.as_of - late, CADENCE)
-        stream = Stream(snapshot.venue, snapshot.underlying, CADENCE)
-        found = run_pass(store, snapshot, rules, stream=stream, slot=slot, wall=now(), tell=True)
+        slot = slot_of(snapshot.as_of - late, cadence)
+        stream = Stream(snapshot.venue, snapshot.underlying, cadence)
+        found = run_pass(
+            store,
+            snapshot,
+            rules,
+            stream=stream,
+            slot=slot,
+            wall=now(),
+            tell=job == NIGHTLY,
+            is_live=True,
+        )
         usable_before = found is not None or _was_usable(store, stream)
         result = _result_of(target, stream, slot, found, usable_before)
         record_job(
             store,
-            job="nightly",
+            job=job,
             stream=stream,
             slot=slot,
             outcome="done" if result.usable else "no usable data",
@@ -224,9 +249,11 @@ async def _unanswered(store: Store, venue: Venue, target: Target, error: VenueEr
     )
 
 
-def record_skip(config: Config, target: Target, *, slot: str, note: str) -> None:
+def record_skip(
+    config: Config, target: Target, *, slot: str, note: str, job: str = NIGHTLY
+) -> None:
     """Store that a run left without doing anything, and why."""
-    _record(config, target, now(), outcome="skipped", note=note, slot=slot)
+    _record(config, target, now(), outcome="skipped", note=note, slot=slot, job=job)
 
 
 def _record(
@@ -236,14 +263,15 @@ def _record(
     *,
     outcome: str,
     note: str,
+    job: str,
     slot: str = "",
 ) -> None:
     """Store how a pass ended that has no run to show for it."""
     with open_database(config) as store:
         record_job(
             store,
-            job="nightly",
-            stream=Stream(target.venue, target.underlying, CADENCE),
+            job=job,
+            stream=Stream(target.venue, target.underlying, CADENCES[job]),
             slot=slot,
             outcome=outcome,
             note=note,

@@ -8,12 +8,13 @@ news are one transaction, and `monitor.telling` reads what that transaction left
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from monitor.archive import write_snapshot
-from monitor.assess import Night, judge_night, measure_snapshot, run_of
-from monitor.assessment import Assessment, Past, Rules, Stream
+from monitor.assess import Night, judge_night, measure_for, run_of
+from monitor.assessment import PULSE, Assessment, Past, Rules, Stream
 from monitor.diagnostics.drift import HISTORY_METRICS
 from monitor.errors import UsageError
 from monitor.incidents.lifecycle import is_blind
@@ -25,7 +26,8 @@ from monitor.store.reader import has_run, read_past
 from monitor.store.writer import write_assessment
 from monitor.venues import Venue
 
-CADENCES = ("day", "snapshot")
+CADENCES = ("day", "snapshot", PULSE)
+PULSE_MINUTES = 15  # a slot of the pulse
 # Limits are learnt from the stream's own count of nights (see diagnostics.drift), so all of its
 # nights are read; a nightly stream takes thirty years to outgrow this.
 HISTORY_WINDOW = 11_000
@@ -37,12 +39,15 @@ def slot_of(as_of: datetime, cadence: str) -> str:
     Raises
     ------
     UsageError
-        If `cadence` is not one of ``day`` and ``snapshot``.
+        If `cadence` is not one of `CADENCES`.
     """
     if cadence == "day":
         return f"{as_of:%Y-%m-%d}"
     if cadence == "snapshot":
         return f"{as_of:%Y-%m-%dT%H:%M:%SZ}"
+    if cadence == PULSE:
+        quarter = as_of.replace(minute=as_of.minute // PULSE_MINUTES * PULSE_MINUTES)
+        return f"{quarter:%Y-%m-%dT%H:%M:00Z}"
     raise UsageError(f"cadence must be one of {', '.join(CADENCES)}, was {cadence!r}")
 
 
@@ -62,10 +67,18 @@ async def fetch(venue: Venue, underlying: str, archive_root: Path) -> Snapshot:
 
 
 def past_of(store: Store, stream: Stream, slot: str, *, as_known: datetime | None = None) -> Past:
-    """Return what a pass for `slot` may know; with `as_known`, what one knew then."""
-    return read_past(
+    """Return what a pass for `slot` may know; with `as_known`, what one knew then.
+
+    A pulse knows its own history, and the fits of the nights: it is their structure that it tries.
+    """
+    past = read_past(
         store, stream, slot, series=HISTORY_METRICS, window=HISTORY_WINDOW, as_known=as_known
     )
+    if stream.cadence != PULSE:
+        return past
+    nights = replace(stream, cadence="day")
+    fits = read_past(store, nights, slot, series=(), window=1, as_known=as_known).history.fits
+    return replace(past, history=replace(past.history, fits=fits))
 
 
 def in_force(
@@ -102,6 +115,7 @@ def run_pass(
     wall: datetime,
     tell: bool,
     night: Night | None = None,
+    is_live: bool | None = None,
 ) -> Assessment | None:
     """Judge one snapshot and store what was found.
 
@@ -119,6 +133,8 @@ def run_pass(
         Whether the desk is to be told: False for a backfill.
     night : Night, optional
         The snapshot measured elsewhere, by the same rules.
+    is_live : bool, optional
+        Whether it is judged as it happens; as `tell` by default.
 
     Returns
     -------
@@ -135,9 +151,9 @@ def run_pass(
     if has_run(store, run_of(snapshot, past, rules, stream=stream, slot=slot).id):
         return None
     if night is None or rules.cleaning != configured.cleaning:  # an expert left something out
-        night = measure_snapshot(snapshot, rules)
+        night = measure_for(snapshot, past, rules, stream)
     assessment = judge_night(night, past, rules, stream=stream, slot=slot)
-    write_assessment(store, assessment, wall=wall, tell=tell)
+    write_assessment(store, assessment, wall=wall, tell=tell, is_live=is_live)
     return assessment
 
 

@@ -122,18 +122,51 @@ class Schedule(Section):
     nightly : str
         Late in the UTC day, so that the slot of a day is judged on that day's last prices, as a
         backfill judges it, with room before midnight for a retry.
+    pulse : str
+        When last night's structure is tried on fresh quotes; empty: never.
     watchdog : str
         How often somebody looks whether the jobs were done.
     test_message : str
         When a test message is sent along every route, by the watchdog.
+    retention : str
+        When what has outlived its time moves to cold files; empty: never.
     """
 
     nightly: str = "30 22 * * *"
+    pulse: str = "7,22,37,52 * * * *"
     watchdog: str = "15 * * * *"
     test_message: str = "0 9 * * 1"
+    retention: str = "0 4 1 * *"
 
     @field_validator("nightly", "watchdog", "test_message")
     @classmethod
     def _is_cron(cls, value: str) -> str:
         parse_cron(value)
+        return value
+
+    @field_validator("pulse", "retention")
+    @classmethod
+    def _is_cron_or_never(cls, value: str) -> str:
+        return cls._is_cron(value) if value else value
+
+
+class Retention(Section):
+    """What is kept for how long. Metrics, fits, verdicts and incidents are kept for ever.
+
+    Attributes
+    ----------
+    residual_months : float
+        Age at which each quote's residuals leave the database for cold files; 0: never.
+    cold : str
+        Folder of the cold files; empty: ``cold`` in the home.
+    """
+
+    residual_months: float = Field(24.0, ge=0)
+    cold: str = ""
+
+    @field_validator("residual_months")
+    @classmethod
+    def _leaves_a_past(cls, value: float) -> float:
+        if 0 < value < 2:
+            raise ValueError("passes look back a month: give 2 or more, or 0 for ever")
         return value

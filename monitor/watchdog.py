@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from monitor.arrays import digest_of
+from monitor.assessment import PULSE
 from monitor.channels import DeliveryReport, Limits, Sender, apprise_sender, target_name
 from monitor.config import Config
 from monitor.conventions import to_ms
@@ -114,7 +115,19 @@ def look(
         if i.cause in (Cause.DATA, Cause.LIQUIDITY) and i.cadence == CADENCE
         for u in (config.underlyings if i.underlying == EVERYWHERE else (i.underlying,))
     ]
+    pulse = config.schedule.pulse
     return {
+        PULSE: missed(
+            parse_cron(pulse),
+            kept.expected(store, PULSE, places),  # from the first that ran
+            kept.beats_since(store, PULSE, now - timedelta(days=1)),
+            now=now,
+            rules=rules,
+            explained=places,
+            job=PULSE,
+        )
+        if pulse
+        else None,
         NIGHTLY: missed(
             parse_cron(config.schedule.nightly),
             kept.expect(store, NIGHTLY, places, wall=now),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -16,6 +17,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(doctor)
     app.command()(watchdog)
+    app.command()(retention)
     app.add_typer(db, name="db")
 
 
@@ -50,6 +52,26 @@ def watchdog(context: typer.Context) -> None:
     if found.troubles:
         raise typer.Exit(1)
     print("all was done that was due")
+
+
+def retention(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would move.")] = False,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Move residuals older than retention.residual_months to cold Parquet files.
+
+    Metrics, fits, verdicts and incidents stay for ever, and the raw chains in the archive: `replay`
+    makes the residuals again. A lot's file is on disk before its rows are deleted.
+    """
+    from datetime import UTC, datetime
+
+    from monitor.keeping import keep
+
+    moved = keep(desk_of(context).config, now=datetime.now(UTC), dry_run=dry_run)
+    rows = [{**asdict(lot), "file": str(lot.file)} for lot in moved]
+    columns = ["month", "runs", "rows", "file"]
+    emit(frame_of(rows, columns), form, columns=columns, empty="nothing is old enough")
 
 
 @db.command()

@@ -37,6 +37,7 @@ BOARD = "as_of venue underlying model status reason".split()
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(nightly)
+    app.command()(pulse)
     app.command()(backfill)
     app.command()(serve)
 
@@ -68,6 +69,38 @@ def nightly(
         if not night.done:
             raise MonitorError(night.said)
         fail_on(store, fail)
+
+
+def pulse(
+    context: typer.Context,
+    venue: VenueOption = None,
+    underlying: UnderlyingOption = None,
+    model: ModelOption = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """The light intraday pass: last night's structure against fresh quotes, states refreshed.
+
+    Its history is its own (cadence pulse). It tells nobody: what it finds stands on the board and
+    among the incidents, and beside the night's news.
+    """
+    from monitor import jobs
+    from monitor.assessment import PULSE
+    from monitor.store.frames import status_frame
+
+    desk = desk_of(context)
+    rules = jobs.rules_for(desk.config, model or ())
+    results = [
+        asyncio.run(jobs.run_night(desk.config, target, rules, job=PULSE))
+        for target in jobs.targets(desk.config, venue or (), underlying or ())
+    ]
+    with desk.store(readonly=True) as store:
+        board = in_order(status_frame(store), desk.config.models)
+    judged = {astuple(result.stream) for result in results}
+    streams = zip(board["venue"], board["underlying"], board["cadence"], strict=True)
+    emit(board[[stream in judged for stream in streams]], form, columns=BOARD)
+    blind = [f"{r.target.venue} {r.target.underlying}: {r.note}" for r in results if not r.usable]
+    if blind:
+        raise MonitorError(f"no usable data: {'; '.join(blind)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,8 +105,9 @@ def missed(
     explained: Collection[tuple[str, str]] = (),
     measured: Iterable[Measured] = (),
     models: Collection[str] = (),
+    job: str = NIGHTLY,
 ) -> Finding | None:
-    """Return what is wrong with the latest run of the nightly job; None where nothing is.
+    """Return what is wrong with the latest run of a job; None where nothing is.
 
     Parameters
     ----------
@@ -120,6 +121,8 @@ def missed(
     measured : iterable of Measured
     models : collection of str
         Those that a run is to judge.
+    job : str
+        Of another than the nightly one a missing run is never red: the next is soon due.
     """
     due = cron.before(now - rules.grace)
     if due is None:
@@ -137,7 +140,8 @@ def missed(
             troubles.append(f"{place.place} missing{_skipped(mine, due)}")
             twice = one_before is not None and place.since <= one_before
             if twice and _answer(mine, one_before) is None:  # type: ignore[arg-type]
-                severity = Severity.RED  # a whole period has passed without it
+                # A whole period has passed without it.
+                severity = Severity.RED if job == NIGHTLY else severity
         else:
             key = (place.venue, place.underlying)
             wrong = _wrong(answer, due, rules, key in explained, found.get(key), models)
@@ -148,7 +152,7 @@ def missed(
     said = f"due {due:%Y-%m-%d %H:%M} UTC: " + "; ".join(troubles)
     if len(troubles) > 1:
         said = f"{len(troubles)} of {len(watched)} passes, {said}"
-    return _finding(NIGHTLY, severity, said)
+    return _finding(job, severity, said)
 
 
 def _answer(beats: list[Beat], due: datetime) -> Beat | None:

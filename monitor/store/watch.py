@@ -29,7 +29,6 @@ def expect(
 ) -> tuple[Expectation, ...]:
     """Expect a job to answer for places, those that are new from now on; return all of them."""
     wanted = list(places)
-    h = schema.heartbeats.c
     with store.writing() as connection:
         for venue, underlying in wanted:
             connection.execute(
@@ -37,6 +36,15 @@ def expect(
                     job=job, venue=venue, underlying=underlying, since_wall=iso(wall)
                 )
             )
+    return expected(store, job, wanted)
+
+
+def expected(
+    store: Store, job: str, places: Iterable[tuple[str, str]]
+) -> tuple[Expectation, ...]:
+    """Return the places among `places` that a job is expected to answer for, and since when."""
+    wanted, h = set(places), schema.heartbeats.c
+    with store.reading() as connection:
         found = connection.execute(
             select(h.venue, h.underlying, h.since_wall)
             .where(h.job == job)
@@ -45,7 +53,7 @@ def expect(
         return tuple(
             Expectation(venue, underlying, moment(since))
             for venue, underlying, since in found
-            if (venue, underlying) in set(wanted)
+            if (venue, underlying) in wanted
         )
 
 

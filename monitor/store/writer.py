@@ -18,7 +18,14 @@ from monitor.store.bulk import insert_or_nothing, insert_rows, null_if_nan
 from monitor.store.times import iso, iso_from_ms, iso_or_none
 
 
-def write_assessment(store: Store, assessment: Assessment, *, wall: datetime, tell: bool) -> bool:
+def write_assessment(
+    store: Store,
+    assessment: Assessment,
+    *,
+    wall: datetime,
+    tell: bool,
+    is_live: bool | None = None,
+) -> bool:
     """Store all that a pass found, and what is to be told of it, in one transaction.
 
     Parameters
@@ -29,6 +36,8 @@ def write_assessment(store: Store, assessment: Assessment, *, wall: datetime, te
         The desk's time: from then on this run speaks for its slot.
     tell : bool
         Queue the messages. False for a backfill, which tells nobody.
+    is_live : bool, optional
+        Whether it was judged as it happened; as `tell` by default. A pulse is, and tells nobody.
 
     Returns
     -------
@@ -42,7 +51,7 @@ def write_assessment(store: Store, assessment: Assessment, *, wall: datetime, te
         Nothing of the run was kept.
     """
     known = iso(wall)
-    source = "live" if tell else "backfill"
+    source = "live" if (tell if is_live is None else is_live) else "backfill"
     with store.writing() as connection:
         run = assessment.run
         streams = store.dictionary.keys(connection, "streams", [_words(run.stream)])

@@ -30,7 +30,7 @@ LINES = [
     "archive",
     "venues sandbox store channels settings",
     "config",
-    "pipeline health telling questions",
+    "pipeline health telling questions keeping",
     "jobs watchdog replay scoring",
     "backfill",
     "rehearsal",

@@ -19,9 +19,10 @@ from typing import Any
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows import nightly as nightly_module
+from flows import runs as runs_module
 from flows.backfill import backfill
-from flows.nightly import lateness, nightly
+from flows.nightly import nightly
+from flows.runs import lateness
 from flows.schedules import scheduled
 from monitor.config import load_config
 from monitor.store import open_store
@@ -56,6 +57,7 @@ def serving(server: str, recorded: Path, tmp_path_factory: Any) -> Iterator[Path
     env = os.environ | {
         "PREFECT_API_URL": server,
         "MISSPEC_SCHEDULE__NIGHTLY": EVERY_20_S,
+        "MISSPEC_SCHEDULE__PULSE": "",
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
     main = "from monitor.cli import main; main()"
@@ -112,7 +114,7 @@ def test_a_run_so_late_that_the_next_is_due_leaves_with_a_note(
     engine: None, recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     yesterday = datetime.now(UTC) - timedelta(days=1, hours=1)
-    monkeypatch.setattr(nightly_module, "_scheduled", lambda: yesterday)
+    monkeypatch.setattr(runs_module, "scheduled", lambda: yesterday)
     cron = f"{yesterday.minute} {yesterday.hour} * * *"
     state = run(written(tmp_path, recorded), cron=cron)
     assert state.name == "Skipped"
@@ -122,7 +124,7 @@ def test_a_run_so_late_that_the_next_is_due_leaves_with_a_note(
 
 def test_a_run_knows_how_late_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
-    monkeypatch.setattr(nightly_module, "_scheduled", lambda: an_hour_ago)
+    monkeypatch.setattr(runs_module, "scheduled", lambda: an_hour_ago)
     cron = f"{an_hour_ago.minute} {an_hour_ago.hour} * * *"
     late = asyncio.run(lateness(cron))
     assert late is not None
@@ -175,7 +177,10 @@ def test_the_command_prints_the_board_and_leaves_with_the_nights_code(
 
 
 def test_the_deployment_is_daily_exclusive_and_found_by_module(tmp_path: Path) -> None:
-    night, watch = scheduled(load_config(), tmp_path / "misspec.toml")
+    night, watch, beat, cold = scheduled(load_config(), tmp_path / "misspec.toml")
+    assert beat.entrypoint == "flows.pulse.pulse"
+    assert [s.schedule.cron for s in beat.schedules] == ["7,22,37,52 * * * *"]
+    assert cold.entrypoint == "flows.retention.retention"
     assert watch.entrypoint == "flows.watchdog.watchdog"
     assert [s.schedule.cron for s in watch.schedules] == ["15 * * * *"]
     assert night.entrypoint == "flows.nightly.nightly"
