@@ -28,6 +28,11 @@ MODEL_NAMES = ("black", "svi", "heston")
 HEADLINES = ("rmse_iv", "refreshed_rmse_iv", "structure_jump", "rr25", "bf25", "atm_iv")
 LAST_NIGHT = chain(n_strikes=9, as_of=AS_OF - timedelta(days=1))
 TONIGHT = chain(lambda k, tau: skewed(k, tau) + 0.01, n_strikes=9)
+ASKED_OF_THE_VENUE = (
+    "listed_share chain_age future_gap iv30_dvol_gap realised_variance bipower_variance "
+    "realised_jump_share realised_jump_z realised_jumps variance_premium spot_variance_gap "
+    "jump_share_gap jump_agreement correlation_gap vol_of_vol_gap"
+).split()
 NOTHING = np.full(len(TONIGHT), np.nan)
 
 
@@ -152,10 +157,10 @@ def test_every_metric_says_what_it_is_where_it_comes_from_and_what_it_needs(name
 
 @pytest.mark.parametrize("name", list(METRICS))
 def test_every_metric_has_a_value_on_an_ordinary_second_night(name):
-    # Recorded chains and small ones know no listing, no venue clock, no futures and no index; small
-    # ones have too few neighbours to tell how they go together, and over night.
+    # Recorded chains and small ones know no listing, no venue clock, no futures, no index and no
+    # candles; small ones have too few neighbours to tell how they go together, and over night.
     apart = ("noise_neighbour", "noise_lasting")
-    if name in ("listed_share", "chain_age", "future_gap", "iv30_dvol_gap", *apart):
+    if name in (*ASKED_OF_THE_VENUE, *apart):
         pytest.skip("has a test of its own, with what it asks the venue for")
     level = METRICS[name].level
     nights = ["market"] if level == "market" else ["svi", "heston"]
