@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
+import logging
 import os
 import re
 import shlex
@@ -18,6 +20,8 @@ from pathlib import Path
 
 import pytest
 import typer
+from sqlalchemy import text
+from typer.testing import CliRunner
 
 from monitor.cli.app import app
 from monitor.config import Config
@@ -74,6 +78,10 @@ def test_the_complete_pass_prints_what_the_readme_says() -> None:
     assert_same(example(), shown)
 
 
+def test_the_incident_lives_as_the_readme_says(tmp_path: Path) -> None:
+    assert_same(incident(tmp_path), life_shown())
+
+
 @pytest.mark.slow  # 45 s: the whole demonstration
 def test_the_demonstration_ends_as_the_readme_says(tmp_path: Path) -> None:
     shown, *_ = blocks("text")
@@ -101,6 +109,58 @@ def example() -> str:
     return said.getvalue()
 
 
+def life_shown() -> str:
+    """Return the block under the heading of the incident."""
+    return re.search(r"## One incident.*?```text\n(.*?)```", TEXT, flags=re.DOTALL)[1]  # type: ignore[index]
+
+
+def incident(home: Path) -> str:
+    """Return an incident's life as the desk sees it: a feed broken for two of five nights."""
+    from monitor import jobs
+    from monitor.config import load_config
+    from monitor.jobs import Target
+    from monitor.sandbox import Fault, Sandbox, VirtualClock
+    from monitor.sandbox.generate import open_world
+    from monitor.store import open_store
+    from monitor.store.frames import alerts_frame
+    from tests.conftest import evening_ms
+
+    crossed = Fault("crossed", path="get_book_summary_by_currency", amount=0.3)
+    said = []
+    settings = {"HOME": str(home), "MODELS": "black", "VENUES__DERIBIT__REQUEST_GAP_MS": "0"}
+    with pytest.MonkeyPatch.context() as patch:
+        # Without a receiver the news goes to the log, where it need not be read twice.
+        patch.setattr(logging.getLogger("monitor.desk"), "disabled", True)
+        for name, value in settings.items():
+            patch.setenv(f"MISSPEC_{name}", value)
+        for night in range(5):
+            faults = [crossed] if night in (1, 2) else []
+            clock = VirtualClock(evening_ms(night))
+            with Sandbox(open_world("calm"), clock, faults=faults) as exchange:
+                patch.setenv("MISSPEC_VENUES__DERIBIT__URL", exchange.url)
+                config = load_config()
+                asyncio.run(jobs.run_night(config, Target("deribit", "BTC"), config.rules()))
+            jobs.tell(config)
+            with open_store(config.database) as store, store.reading() as connection:
+                rows = connection.execute(text("SELECT title, body FROM outbox ORDER BY key")).all()
+                id_ = alerts_frame(store, all=True)["id"].get(0, "")
+            for title, body in rows[len([s for s in said if s.startswith("[")]) :]:
+                said += [title, *body.partition("\n\n")[0].splitlines(), ""]
+            if night == 1:
+                words = ["alerts", "ack", id_, "--verdict", "true", "--note", "feed is crossed"]
+                said += asked([*words, "--author", "ann"])
+        said += asked(["alerts", "show", id_], "Its life", "It means")
+    return "\n".join(said).rstrip() + "\n"
+
+
+def asked(words: list[str], since: str = "", until: str = "") -> list[str]:
+    """Return a command and its answer, from a word on, up to another."""
+    answer = CliRunner().invoke(app, words).stdout
+    end = answer.index(until) if until else len(answer)
+    rows = [line.rstrip() for line in answer[answer.index(since) : end].splitlines()]
+    return [f"$ misspec {shlex.join(words)}", *rows, ""]
+
+
 def demonstration(home: Path) -> str:
     """Return what the demonstration prints, but for where its home is."""
     main = "import sys; from monitor.cli import main; sys.argv[0] = 'misspec'; main()"
@@ -120,8 +180,10 @@ def write() -> None:
     """Write both outputs into the README: the demonstration's block is the first, the last ours."""
     first, *_, last = blocks("text")
     with tempfile.TemporaryDirectory() as home:
-        text = TEXT.replace(first, demonstration(Path(home)), 1)
-    before, after = text.rsplit(last, 1)
+        written = TEXT.replace(first, demonstration(Path(home)), 1)
+        (Path(home) / "incident").mkdir()
+        written = written.replace(life_shown(), incident(Path(home) / "incident"), 1)
+    before, after = written.rsplit(last, 1)
     (ROOT / "README.md").write_text(before + example() + after, encoding="utf-8")
 
 
