@@ -151,7 +151,7 @@ class Evidence:
     refreshed : Fit or None
         Last night's structure with tonight's states. None without a last night.
     tonight : mapping of (model, metric, scope) to float
-        Chain-wide values already measured tonight: what the drift metrics set against history.
+        Values already measured tonight: what the drift metrics set against history.
     drift : DriftRules
     tolerance_iv : float or None
         How wrong the model may be for its purpose, in vol; None where nobody said.
@@ -268,11 +268,7 @@ def measure(
         if not m.after
         for outcome in (known[m.name] if m.name in known else m.compute(evidence))
     ]
-    tonight = {
-        (v.model, v.metric, v.scope): v.value
-        for v in first
-        if isinstance(v, MetricValue) and v.scope == CHAIN
-    }
+    tonight = {(v.model, v.metric, v.scope): v.value for v in first if isinstance(v, MetricValue)}
     second = replace(evidence, tonight=tonight)
     return first + [outcome for m in asked if m.after for outcome in m.compute(second)]
 

@@ -1,180 +1,286 @@
-"""Has a headline statistic left its own accepted past?
+"""Has a headline left its own accepted past?
 
-Each model and each market has a few headline statistics that may raise a page; all others
-attribute. A headline is charted against a reference, its own earlier nights, with limits that
-spend the desk's budget of false pages and know how short the reference is (`numerics.charts`).
-
-The reference has a life cycle, a function of how many nights the stream holds and of nothing else,
-so that a replay gives the same answer: below `learning_nights` there is none; it is renewed at
-`learning_nights`, half-way, and at `settled_nights`, and every `horizon_nights` from then on, from
-the latest `reference_nights` before the renewal. Between renewals limits stand still.
+Each model and the smile have a few headlines that may raise a page (`headlines`), charted within
+joint limits (`charting`); all that is said of them here besides the scores attributes and explains.
+The same is said of a model's headlines and, under names of their own, of the smile's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Literal
 
 import numpy as np
 
-from monitor.arrays import FloatArray, digest_of
-from monitor.diagnostics.base import CHAIN, Evidence, Metric, Outcome, Series, metric
-from monitor.diagnostics.drift_rules import DriftRules
-from monitor.errors import DomainError
-from monitor.numerics.charts import Limits, fit_autoregression, predictive_limits
+from monitor.conventions import expiry_label
+from monitor.diagnostics.base import CHAIN, Evidence, Metric, Outcome, metric
+from monitor.diagnostics.charting import (
+    ALONE,
+    FEWEST_RECENT,
+    JOINT,
+    OF_MODEL,
+    OF_SMILE,
+    Found,
+    group_of,
+    level_of,
+    places_of,
+)
+from monitor.diagnostics.headlines import (
+    LEVEL,
+    all_headlines,
+    headlines_of,
+    scaled,
+    sources,
+    structure,
+)
+from monitor.diagnostics.points import TERM_DAYS
+from monitor.diagnostics.reference import current_reference as current_reference
+from monitor.diagnostics.reference import date_number
+from monitor.diagnostics.reference import reference_of as reference_of
+from monitor.market.quotes import Quotes
 from monitor.outcome import Rejection
 
-
-@dataclass(frozen=True, slots=True)
-class Headline:
-    """A statistic that may page.
-
-    Attributes
-    ----------
-    metric : str
-    log : bool
-        Whether it is charted on the scale of its logarithm, as sizes of errors are.
-    two_sided : bool
-        Whether a fall is news as well as a rise.
-    """
-
-    metric: str
-    log: bool
-    two_sided: bool
-
-    def scaled(self, value: FloatArray) -> FloatArray:
-        """Return values on the charted scale; a zero size is taken as 1e-8."""
-        return np.log(np.maximum(value, 1e-8)) if self.log else np.asarray(value)
-
-
-MODEL_HEADLINES = (
-    Headline("rmse_iv", log=True, two_sided=False),
-    Headline("refreshed_rmse_iv", log=True, two_sided=False),
-    Headline("structure_jump", log=True, two_sided=False),
-)
-MARKET_HEADLINES = (
-    Headline("rr25", log=False, two_sided=True),
-    Headline("bf25", log=False, two_sided=True),
-    Headline("atm_iv", log=True, two_sided=True),
-)
 # How liquid the market usually is: triage sets tonight against it.
 LIQUIDITY_METRICS = ("width_iv", "half_width_rms_iv", "rejected_share")
-HISTORY_METRICS = (
-    *((h.metric, CHAIN) for h in MODEL_HEADLINES + MARKET_HEADLINES),
-    *((name, CHAIN) for name in LIQUIDITY_METRICS),
+
+
+def _history() -> Iterator[tuple[str, str]]:
+    """Yield what nights to come will want of this one."""
+    yield from sources()
+    yield from ((name, CHAIN) for name in LIQUIDITY_METRICS)
+    names = {h.name for h in headlines_of(None)} | {LEVEL.name}
+    for headline in all_headlines():
+        yield from (OF_SMILE if headline.name in names else OF_MODEL).past(headline.name)
+    yield from ((OF_MODEL.limit, JOINT), (OF_SMILE.limit, JOINT), (OF_SMILE.limit, ALONE))
+
+
+HISTORY_METRICS = tuple(dict.fromkeys(_history()))
+
+Say = Callable[[Metric, Evidence, str, Found], Iterator[Outcome]]
+
+
+def _each(metric: Metric, evidence: Evidence, say: Say) -> Iterator[Outcome]:
+    """Yield what is said of each headline, and why nothing is of the others."""
+    who = evidence.model.name if evidence.model is not None else None
+    groups = [group_of(evidence)] if who is not None else [group_of(evidence), level_of(evidence)]
+    for group in groups:
+        for name, (reason, detail) in group.missing.items():
+            subject = f"{metric.name}/{who or 'market'}/{name}"
+            yield Rejection("metric", reason, subject, detail)
+        for name, found in group.found.items():
+            yield from say(metric, evidence, name, found)
+
+
+def _score(metric: Metric, evidence: Evidence, name: str, found: Found) -> Iterator[Outcome]:
+    n = len(found.stream.reference)
+    yield metric.value(evidence, found.score, scope=f"headline:{name}", n=n)
+
+
+def _away(metric: Metric, evidence: Evidence, name: str, found: Found) -> Iterator[Outcome]:
+    stream = found.stream
+    away = stream.tonight - float(np.median(stream.taught))
+    yield metric.value(evidence, away, scope=f"headline:{name}", n=len(stream.reference))
+
+
+def _evidence(metric: Metric, evidence: Evidence, name: str, found: Found) -> Iterator[Outcome]:
+    n = len(found.stream.charted.value) - found.stream.reference.end
+    yield metric.value(evidence, found.evidence, scope=f"headline:{name}", n=n)
+
+
+def _reference(metric: Metric, evidence: Evidence, name: str, found: Found) -> Iterator[Outcome]:
+    stream = found.stream
+    nights = stream.as_of_ms[stream.reference.nights]
+    for what, number in (
+        ("version", stream.version),
+        ("begins", date_number(nights[0])),
+        ("ends", date_number(nights[-1])),
+    ):
+        yield metric.value(evidence, number, scope=f"{what}:{name}", n=len(nights))
+
+
+def _limit(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    groups = [(group_of(evidence), JOINT)]
+    if evidence.model is None:
+        groups.append((level_of(evidence), ALONE))
+
+    def both(metric: Metric, evidence: Evidence, name: str, found: Found) -> Iterator[Outcome]:
+        assert found.limits is not None
+        n = len(found.stream.reference)
+        yield metric.value(evidence, found.limits.cusum, scope=f"cusum:{name}", n=n)
+        yield metric.value(evidence, found.limits.step, scope=f"step:{name}", n=n)
+
+    for group, law in groups:
+        if group.law is not None and group.found:
+            yield metric.value(evidence, group.law, scope=law, n=len(group.found))
+    yield from _each(metric, evidence, both)
+
+
+def _distance(kind: str) -> Say:
+    def say(metric: Metric, evidence: Evidence, name: str, found: Found) -> Iterator[Outcome]:
+        if found.apart is None:
+            who = evidence.model.name if evidence.model is not None else "market"
+            detail = f"fewer than {FEWEST_RECENT} nights since the reference"
+            yield Rejection("metric", "too_few_nights", f"{metric.name}/{who}/{name}", detail)
+            return
+        one = getattr(found.apart, kind)
+        n = evidence.drift.sample_nights
+        yield metric.value(evidence, one.value / one.limit, scope=f"headline:{name}", n=n)
+
+    return say
+
+
+CHARTS = "Page (1954) and generalised least squares on self-starting scores (Hawkins 1987)"
+_DISTANCE = (
+    "of the scores of the latest nights, 30 at most, from the reference's innovations, over "
+)
+_LIMIT_OF_SIZE = (
+    "the limit that the same values with labels dealt at random exceed once in a hundred"
 )
 
 
-@metric(
-    "change_score",
-    unit="limits",
-    level="model",
-    definition="Largest of a headline's CUSUM and single innovation over its limit, signed: beyond "
-    "1 in size the headline has left its reference. Scope: the headline. n: reference nights.",
-    source="Page (1954); limits simulated from the predictive distribution, see numerics.charts",
-    needs="20 nights",
-    after=True,
-)
-def change_score(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
-    """Yield the change scores of the model's headlines."""
-    return _scores(metric, evidence, MODEL_HEADLINES)
+def _metric_of(
+    level: Literal["market", "model"], name: str, unit: str, definition: str, source: str, say: Say
+) -> None:
+    def compute(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+        return _each(metric, evidence, say)
+
+    known = {"unit": unit, "level": level, "definition": definition, "source": source}
+    metric(name, needs="20 nights", after=True, **known)(compute)
 
 
-@metric(
-    "smile_change_score",
-    unit="limits",
-    level="market",
-    definition="The same for the model-free smile at 30 days: risk reversal, butterfly, level.",
-    source="As change_score",
-    needs="20 nights",
-    after=True,
-)
-def smile_change_score(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
-    """Yield the change scores of the market's headlines."""
-    return _scores(metric, evidence, MARKET_HEADLINES)
-
-
-def _scores(
-    metric: Metric, evidence: Evidence, headlines: tuple[Headline, ...]
-) -> Iterator[Outcome]:
-    model = evidence.model.name if evidence.model is not None else None
-    for headline in headlines:
-        subject = f"{metric.name}/{model or 'market'}/{headline.metric}"
-        tonight = evidence.tonight.get((model, headline.metric, CHAIN))
-        if tonight is None:
-            yield Rejection("metric", "no_value_tonight", subject, "the headline has none tonight")
-            continue
-        past = evidence.history.series.get((model, headline.metric, CHAIN))
-        yield _score(metric, evidence, headline, past, tonight, subject, len(headlines))
-
-
-def _score(
-    metric: Metric,
-    evidence: Evidence,
-    headline: Headline,
-    past: Series | None,
-    tonight: float,
-    subject: str,
-    headlines: int,
-) -> Outcome:
-    rules = evidence.drift
-    n = 0 if past is None else len(past)
-    end = reference_end(n, rules)
-    if past is None or end is None:
-        detail = f"{n} of {rules.learning_nights} nights"
-        return Rejection("metric", "learning", subject, detail)
-    x = headline.scaled(np.append(past.value, tonight))
-    reference = headline.scaled(reference_of(past.value, rules))
-    try:
-        limits = _limits(
-            tuple(reference.tolist()),
-            rules.false_alarm_probability(headlines),
-            rules.horizon_nights,
-            headline.two_sided,
-        )
-    except DomainError as error:
-        return Rejection("metric", "no_reference", subject, str(error))
-    u = fit_autoregression(reference).innovations(x[end - 1 :])
-    score = float(limits.score(u, two_sided=headline.two_sided)[-1])
-    scope = f"headline:{headline.metric}"
-    return metric.value(evidence, score, scope=scope, n=len(reference))
-
-
-def reference_end(n: int, rules: DriftRules) -> int | None:
-    """Return where the reference of a stream of `n` earlier nights ends; None while learning."""
-    if n < rules.learning_nights:
-        return None
-    if n < rules.settled_nights:
-        half = (rules.learning_nights + rules.settled_nights) // 2
-        return half if n >= half else rules.learning_nights
-    renewals = (n - rules.settled_nights) // rules.horizon_nights
-    return rules.settled_nights + renewals * rules.horizon_nights
-
-
-def reference_of(past: FloatArray, rules: DriftRules) -> FloatArray:
-    """Return the values of a stream's past that tonight is set against; all of them while learning.
-
-    Parameters
-    ----------
-    past : ndarray of shape (n,)
-        Of the nights before, oldest first.
-    rules : DriftRules
-    """
-    end = reference_end(len(past), rules)
-    return past if end is None else past[max(0, end - rules.reference_nights) : end]
-
-
-@lru_cache(maxsize=512)
-def _limits(
-    reference: tuple[float, ...], probability: float, horizon: int, two_sided: bool
-) -> Limits:
-    # The chance behind the limits is a function of the reference: the same night, the same limits.
-    seed = int(digest_of([reference, probability, horizon, two_sided])[:16], 16)
-    return predictive_limits(
-        np.array(reference),
-        false_alarm_probability=probability,
-        horizon=horizon,
-        two_sided=two_sided,
-        rng=np.random.default_rng(seed),
+def _register(level: Literal["market", "model"], prefix: str, whose: str) -> None:
+    register = partial(_metric_of, level)
+    register(
+        f"{prefix}change_score",
+        "limits",
+        f"The nearer to its limit of two charts of each of {whose} headlines, signed: cumulative "
+        "sum and likeliest step of the last eight nights. Beyond 1 in size the headline has left "
+        "its reference. Scope: the headline. n: reference nights.",
+        f"{CHARTS}; limits simulated jointly, see numerics.limits",
+        _score,
     )
+    register(
+        f"{prefix}change_size",
+        "own",
+        f"Tonight's value of each of {whose} headlines minus its reference's median, as charted: "
+        "vol for wings and tenors, the logarithm for sizes and levels.",
+        "Own",
+        _away,
+    )
+    register(
+        f"{prefix}change_evidence",
+        "nights",
+        f"Wealth of a bet that one of {whose} headlines has shifted, begun anew every night: "
+        "without a change it exceeds A after A nights on the average at the soonest, whenever one "
+        "looks. "
+        "n: nights since the reference.",
+        "Shin, Ramdas and Rinaldo (2024), e-detectors",
+        _evidence,
+    )
+    register(
+        f"{prefix}reference",
+        "1",
+        "Version of the reference that each headline is set against (a digest of its nights and "
+        "values), its first and last night as 20260228. n: its nights.",
+        "Own; see diagnostics.reference",
+        _reference,
+    )
+    for kind, what, source in (
+        ("ks", "Kolmogorov and Smirnov's distance ", "Kolmogorov (1933), Smirnov (1939)"),
+        ("wasserstein", "Wasserstein's distance ", "Kantorovich (1942); permutation limits"),
+        ("psi", "Stability index over tenths ", "Population stability index; permutation limits"),
+    ):
+        definition = f"{what}{_DISTANCE}{_LIMIT_OF_SIZE}. Scope: the headline."
+        register(f"{prefix}drift_{kind}", "limits", definition, source, _distance(kind))
+    metric(
+        f"{prefix}change_limit",
+        unit="1",
+        level=level,
+        definition="Limits of each headline's cumulative sum and step, and the number of the law "
+        "that they follow from. n: reference nights.",
+        source="Simulated from what the references leave possible; see numerics.limits",
+        needs="20 nights",
+        after=True,
+    )(_limit)
+
+
+_register("model", "", "the model's")
+_register("market", "smile_", "the model-free smile's")
+
+
+@metric(
+    "structure_away",
+    unit="1",
+    level="model",
+    definition="Distance of each structure parameter from its reference's median, positive ones by "
+    "their logarithm, in the reference's deviations: which parameter it is that moved.",
+    source="Andersen, Fusari and Todorov (2015), Econometrica 83(3), in the reference's spread",
+    needs="20 nights",
+    after=True,
+)
+def structure_away(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield how far each parameter that should be constant lies from where it was."""
+    assert evidence.model is not None
+    model = evidence.model
+    group = group_of(evidence)
+    subject = f"{metric.name}/{model.name}"
+    if not structure(model):
+        yield Rejection("metric", "no_structure", subject, "every parameter moves with the market")
+        return
+    found = group.found.get("structure_shift")
+    if found is None:
+        reason, detail = group.missing["structure_shift"]
+        yield Rejection("metric", reason, subject, detail)
+        return
+    taught = found.stream.as_of_ms[found.stream.reference.nights]
+    for p in structure(model):
+        scope = f"param:{p.name}"
+        past = evidence.history.series[(model.name, "param", scope)]
+        values = scaled(p, past.value[np.isin(past.as_of_ms, taught)])
+        now = float(scaled(p, np.array([evidence.tonight[(model.name, "param", scope)]]))[0])
+        deviation = float(np.std(values, ddof=1))
+        if deviation <= 1e-9:
+            yield Rejection("metric", "never_moved", f"{subject}/{scope}", "constant so far")
+            continue
+        away = (now - float(np.median(values))) / deviation
+        yield metric.value(evidence, away, scope=scope, n=len(values))
+
+
+@metric(
+    "smile_step",
+    unit="1",
+    level="market",
+    definition="Likeliest step of the last eight nights, two nights long at least, over its "
+    "standard error, at each place by itself: put and call wing, and each tenor's nearest expiry.",
+    source=CHARTS,
+    needs="20 nights",
+    after=True,
+)
+def smile_step(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield where the smile has taken a step."""
+    wings = {f"wing:{w}": group_of(evidence).found.get(f"{w}_wing") for w in ("put", "call")}
+    tenors = {
+        scope: places_of(evidence).found.get(f"{days:.0f}d_term")
+        for scope, days in zip(_expiries(evidence.quotes), TERM_DAYS, strict=False)
+    }
+    none = True
+    for scope, found in (wings | tenors).items():
+        if found is not None:
+            none = False
+            n = len(found.stream.reference)
+            yield metric.value(evidence, found.step, scope=scope, n=n)
+    if none:
+        reasons = {**places_of(evidence).missing, **group_of(evidence).missing}
+        reason, detail = next(iter(reasons.values()))
+        yield Rejection("metric", reason, f"{metric.name}/market", detail)
+
+
+def _expiries(quotes: Quotes) -> list[str]:
+    """Return the scope of the expiry nearest to each of `TERM_DAYS`; tenors share none."""
+    scopes: list[str] = []
+    for days in TERM_DAYS:
+        order = np.argsort(np.abs(np.log(quotes.tau / (days / 365.0))))
+        labels = [f"expiry:{expiry_label(int(quotes.expiry_ms[j]))}" for j in order]
+        scopes += [next((label for label in labels if label not in scopes), "")]
+    return [scope for scope in scopes if scope]

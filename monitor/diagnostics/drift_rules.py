@@ -21,7 +21,11 @@ class DriftRules:
     learning_nights, settled_nights : int
         Below the first, change is not judged; below the second it is amber at most.
     reference_nights, horizon_nights : int
-        Longest reference; nights between its renewals.
+        Longest reference; adequate nights between its renewals.
+    sample_nights : int
+        Latest nights whose distribution is compared with the reference's.
+    sample_size : float
+        Chance that such a comparison exceeds its limit where nothing has changed.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -32,12 +36,15 @@ class DriftRules:
     settled_nights: int = 60
     reference_nights: int = 120
     horizon_nights: int = 91
+    sample_nights: int = 30
+    sample_size: float = 0.01
 
-    def false_alarm_probability(self, headlines: int) -> float:
-        """Return each headline's share: of an alarm within the horizon, under no change.
+    @property
+    def false_alarm_probability(self) -> float:
+        """Each stream's share: of an alarm of any of its headlines within the horizon, unchanged.
 
-        Bonferroni over streams and headlines: right if they were independent, too careful as they
-        are not.
+        Bonferroni over streams: their own correlation is not used, and can only make false pages
+        rarer than accepted. Within a stream, limits are joint (`monitor.numerics.limits`).
         """
-        rate = self.horizon_nights / (self.nights_between_false_pages * self.streams * headlines)
+        rate = self.horizon_nights / (self.nights_between_false_pages * self.streams)
         return float(-np.expm1(-rate))

@@ -1,15 +1,13 @@
-r"""Control charts whose limits know how little a short reference tells.
+r"""Control charts of standard-normal scores, and what they say against their limits.
 
-A stream is described by a first-order autoregression fitted to its reference,
+Two charts page: a cumulative sum, which finds shifts that last, and the likeliest step of the last
+nights, which knows what a step does to the forecasts of an autocorrelated stream. Both look at
+tamed scores: a night counts in full up to two deviations and by its logarithm beyond, so that how
+far a lone night may stray, which no short reference can tell, hardly moves a limit. Beside them
+runs evidence that holds whenever one looks, for people and not for pages.
 
-.. math:: x_t = \mu + \phi (x_{t-1} - \mu) + \sigma \varepsilon_t,
-
-and charted by its whitened innovations. Limits that take the fitted numbers at face value are
-wrong for the references one has: at 60 nights and phi = 0.8 a nominal 365 nights between false
-alarms is really 44. Here the limit is a quantile of the predictive distribution: mean, deviation,
-autocorrelation and tail are redrawn from what the reference leaves possible (`monitor.numerics.
-posterior`), the future is simulated under each draw and charted with the fitted numbers, so that
-the chance of a false alarm is right on the average over what could be true.
+*Refused:* a chart of the single night. Its limit is a matter of the tail, 6 to 11 deviations at the
+desk's budget; and what came and went overnight is no change.
 """
 
 from __future__ import annotations
@@ -18,19 +16,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.arrays import FloatArray
+from monitor.arrays import BoolArray, FloatArray, IntArray
 from monitor.errors import DomainError
-from monitor.numerics.posterior import posterior_draws
 
 # Half the shift, in innovations' deviations, that the cumulative sum is tuned to: one deviation.
 ALLOWANCE = 0.5
-# The single innovation's part of the budget of false alarms. How far a lone innovation may stray is
-# a question of its tail, which a short reference hardly answers; the sum's limit depends on it much
-# less. At half the budget, normal innovations raised half of the alarms they were allowed.
-_SHEWHART_SHARE = 0.10
-# Where most of a reference repeats one value, what is simulated from it hardly moves; less than one
-# deviation of what it did do is no alarm all the same.
-_SMALLEST_LIMIT = 1.0
+# Nights looked back over for the onset of a step, and nights that it must have lasted.
+WINDOW, LEAST = 8, 2
+# Up to where a night's score counts in full, and as how much it counts at most: less than the
+# limit of a cumulative sum, so that no single night makes an alarm of either chart.
+_FULL, _MOST = 2.0, 4.0
+# What is bet on: means of a quarter, half and a whole deviation; a score beyond three counts as
+# three. Wealth is held below what a double can hold.
+_BETS, _BET_UP_TO, _RICHEST = (0.25, 0.5, 1.0), 3.0, 1e300
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +86,25 @@ def fit_autoregression(x: FloatArray) -> AutoRegression:
     return AutoRegression(float(beta[0] - beta[1] * centre), float(beta[1]), sigma, n)
 
 
-def cusum(u: FloatArray, *, two_sided: bool) -> FloatArray:
-    """Return the running cumulative-sum statistic of innovations.
+def tamed(u: FloatArray) -> FloatArray:
+    """Return scores that count in full up to two, by their logarithm beyond, and four at most."""
+    size = np.abs(u)
+    beyond = np.maximum(size - _FULL, 0.0)
+    return np.copysign(np.minimum(np.minimum(size, _FULL) + np.log1p(beyond), _MOST), u)
+
+
+def cusum(u: FloatArray, *, two_sided: BoolArray | bool) -> FloatArray:
+    """Return the running cumulative-sum statistic of scores.
 
     Parameters
     ----------
-    u : ndarray of shape (..., T)
-    two_sided : bool
+    u : ndarray of shape (T, ...)
+    two_sided : bool or ndarray of shape (...)
         Whether a fall counts as well as a rise.
 
     Returns
     -------
-    ndarray of shape (..., T)
+    ndarray of shape (T, ...)
         The larger of the upper and (if two-sided) the lower sum, signed by the side it is on.
 
     References
@@ -107,101 +112,103 @@ def cusum(u: FloatArray, *, two_sided: bool) -> FloatArray:
     .. [1] Page, E. S. (1954). Continuous inspection schemes. Biometrika 41.
     """
     u = np.asarray(u, dtype=np.float64)
-    up, down = np.zeros(u.shape[:-1]), np.zeros(u.shape[:-1])
+    up, down = np.zeros(u.shape[1:]), np.zeros(u.shape[1:])
     out = np.empty_like(u)
-    for t in range(u.shape[-1]):
-        up = np.maximum(0.0, up + u[..., t] - ALLOWANCE)
-        if two_sided:
-            down = np.maximum(0.0, down - u[..., t] - ALLOWANCE)
-        out[..., t] = np.where(up >= down, up, -down)
+    for t in range(len(u)):
+        up = np.maximum(0.0, up + u[t] - ALLOWANCE)
+        down = np.maximum(0.0, down - u[t] - ALLOWANCE) * two_sided
+        out[t] = np.where(up >= down, up, -down)
     return out
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Limits of one stream's two charts; a statistic of size above its limit is an alarm.
+class Steps:
+    """The likeliest step as of each night; arrays of shape (T, ...).
 
     Attributes
     ----------
-    cusum : float
-        For the cumulative sum, which finds shifts that last.
-    shewhart : float
-        For a single innovation, which finds jumps the same night.
+    z : ndarray
+        Size over its standard error, signed; zero where two nights are not there yet.
+    nights : ndarray
+        How long it has lasted; 0 where there is none.
     """
 
-    cusum: float
-    shewhart: float
-
-    def score(self, u: FloatArray, *, two_sided: bool) -> FloatArray:
-        """Return the signed score of each time, shape (T,): an alarm where its size exceeds 1.
-
-        An upper-only chart scores falls as zero.
-        """
-        sums = cusum(u, two_sided=two_sided) / self.cusum
-        single = np.asarray(u) / self.shewhart
-        if not two_sided:
-            single = np.maximum(single, 0.0)
-        return np.where(np.abs(sums) >= np.abs(single), sums, single)
+    z: FloatArray
+    nights: IntArray
 
 
-def predictive_limits(
-    reference: FloatArray,
-    *,
-    false_alarm_probability: float,
-    horizon: int,
-    two_sided: bool,
-    rng: np.random.Generator,
-    paths: int = 4000,
-) -> Limits:
-    """Return limits whose chance of any alarm within `horizon` is as stated, on the average.
+def likeliest_steps(u: FloatArray, phi: FloatArray, *, two_sided: BoolArray | bool) -> Steps:
+    r"""Return the likeliest step within the last eight nights, two nights long at least.
+
+    A step of size :math:`\delta` on night s shows as :math:`\delta` in the forecast error of that
+    night and as :math:`(1 - \phi)\delta` in each later one: generalised least squares of the scores
+    on that signature, for each onset.
 
     Parameters
     ----------
-    reference : ndarray of shape (T,)
-    false_alarm_probability : float
-        Of at least one alarm, on either chart, within the horizon, under no change.
-    horizon : int
-        Nights the limits are used for before the reference is renewed.
-    two_sided : bool
-    rng : Generator
-    paths : int
-        Simulated futures.
+    u, phi : ndarray of shape (T, ...)
+        Scores, and the autocorrelation they were made with.
+    two_sided : bool or ndarray of shape (...)
+        Whether a fall counts as well as a rise.
+    """
+    u, rest = np.asarray(u, dtype=np.float64), 1.0 - np.asarray(phi)
+    best, lasted = np.zeros_like(u), np.zeros(u.shape, dtype=np.int64)
+    # Sums over the later nights of a step that began k - 1 nights before each.
+    later, squares = np.zeros_like(u), np.zeros_like(u)
+    for k in range(2, min(WINDOW, len(u)) + 1):
+        later[k - 1 :] = later[k - 1 :] + (rest * u)[1 : len(u) - k + 2]
+        squares[k - 1 :] = squares[k - 1 :] + (rest * rest)[1 : len(u) - k + 2]
+        z = (u[: len(u) - k + 1] + later[k - 1 :]) / np.sqrt(1.0 + squares[k - 1 :])
+        z = np.where(two_sided, z, np.maximum(z, 0.0))
+        better = np.abs(z) > np.abs(best[k - 1 :])
+        best[k - 1 :] = np.where(better, z, best[k - 1 :])
+        lasted[k - 1 :] = np.where(better, k, lasted[k - 1 :])
+    return Steps(best, lasted)
 
-    Raises
-    ------
-    DomainError
-        If an autoregression cannot be fitted to the reference.
+
+def evidence_of_change(u: FloatArray, *, two_sided: BoolArray | bool) -> FloatArray:
+    r"""Return an e-detector of a lasting change of mean: it may be looked at on any night.
+
+    Each night is a bet that scores have a mean other than zero; who begins to bet anew each night
+    and lets the stakes stand holds, where nothing has changed, no more than the nights that have
+    passed, on the average and whenever one looks. So it exceeds A no sooner than after A nights on
+    the average, whatever the law of the scores, if their mean is zero and their variance one at
+    most given the past.
+
+    Parameters
+    ----------
+    u : ndarray of shape (T, ...)
+        Scores; they count up to three deviations.
+    two_sided : bool or ndarray of shape (...)
+        Whether a fall counts as well as a rise.
+
+    Returns
+    -------
+    ndarray of shape (T, ...)
+        In nights; no more than 1e12.
 
     Notes
     -----
-    The average is over the posterior of (intercept, phi, deviation, tail) given the reference, see
-    `posterior_draws`. Of the alarms, a tenth are left to the single innovation.
+    Each bet is divided by what it may at most be worth on the average (Bennett):
 
-    Over simulated references of 60 to 180 nights, phi from 0 to 0.8, normal and Student (5)
-    innovations, the mean chance of an alarm within 91 nights lies within a quarter of the stated
-    0.22; `tests/numerics/test_charts.py` has the simulation.
+    .. math:: E\,e^{\lambda u} \le 1 + (e^{\lambda c} - 1 - \lambda c) / c^2, \qquad |u| \le c
+
+    The stakes are spread evenly over three :math:`\lambda` and over both sides.
+
+    References
+    ----------
+    .. [1] Shin, J., Ramdas, A. and Rinaldo, A. (2024). E-detectors: a nonparametric framework for
+       sequential change detection. New England Journal of Statistics in Data Science 2(2).
     """
-    fit = fit_autoregression(reference)
-    reference = np.asarray(reference, dtype=np.float64)
-    draws = posterior_draws(reference, rng=rng, n=paths)
-    noise = rng.standard_t(draws.df[:, None], (paths, horizon)) * draws.scale[:, None]
-    x = np.empty((paths, horizon + 1))
-    x[:, 0] = reference[-1] - draws.centre
-    for t in range(horizon):
-        x[:, t + 1] = draws.intercept + draws.phi * x[:, t] + noise[:, t]
-    x += draws.centre
-    u = (x[:, 1:] - fit.intercept - fit.phi * x[:, :-1]) / fit.sigma
-    highest_sum = np.max(np.abs(cusum(u, two_sided=two_sided)), axis=1)
-    highest_single = np.max(np.abs(u) if two_sided else u, axis=1)
-    # Each chart at its share of the budget, then both scaled together to spend exactly the whole.
-    single_budget = _SHEWHART_SHARE * false_alarm_probability
-    sum_budget = false_alarm_probability - single_budget
-    each = Limits(
-        max(float(np.quantile(highest_sum, 1.0 - sum_budget)), _SMALLEST_LIMIT),
-        max(float(np.quantile(highest_single, 1.0 - single_budget)), _SMALLEST_LIMIT),
-    )
-    joint = np.maximum(highest_sum / each.cusum, highest_single / each.shewhart)
-    scale = float(np.quantile(joint, 1.0 - false_alarm_probability))
-    return Limits(
-        max(each.cusum * scale, _SMALLEST_LIMIT), max(each.shewhart * scale, _SMALLEST_LIMIT)
-    )
+    u = np.clip(u, -_BET_UP_TO, _BET_UP_TO)
+    held = np.zeros((len(_BETS), 2, *u.shape[1:]))
+    stakes = np.array(_BETS).reshape(-1, *[1] * (u.ndim - 1))
+    at_most = 1.0 + (np.expm1(stakes * _BET_UP_TO) - stakes * _BET_UP_TO) / _BET_UP_TO**2
+    falls = np.asarray(two_sided, dtype=np.float64)
+    out = np.empty_like(u)
+    for t in range(len(u)):
+        won = np.stack([np.exp(stakes * u[t]), np.exp(-stakes * u[t])], axis=1)
+        held = np.minimum((held + 1.0) * won / at_most[:, None], _RICHEST)
+        up, down = np.mean(held, axis=0)
+        out[t] = np.minimum((up + falls * down) / (1.0 + falls), 1e12)
+    return out

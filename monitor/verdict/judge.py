@@ -19,6 +19,7 @@ import numpy as np
 from monitor.calibration.fit import Fit
 from monitor.diagnostics.base import CHAIN
 from monitor.diagnostics.drift_rules import DriftRules
+from monitor.numerics.charts import LEAST
 from monitor.verdict.base import Cause, Finding, Kind, Severity, Status, Verdict
 from monitor.verdict.explained import is_explained
 from monitor.verdict.inventory import ModelUse
@@ -146,14 +147,14 @@ def _drift(
             continue
         severity = None
         if use.pages:
-            lasting = numbers.streak(Kind.DRIFT, "change_score", score.scope) + 1
+            lasting = numbers.streak(Kind.DRIFT, "change_score", score.scope) + LEAST
             # A jump of structure has no size in vol: it stays amber unless the error grows too.
             in_vol = headline.endswith("_iv") and now is not None and usual is not None
             material = in_vol and now - usual >= rules.material_iv
             settled = score.n >= drift.settled_nights
             red = settled and material and lasting >= rules.persistent_nights
             severity = Severity.RED if red else Severity.AMBER
-        message = f"{headline} {now:.4g}, usually {usual:.4g}: {score.value:+.1f} limits"
+        message = f"{_moved(headline, now, usual, numbers)}: {score.value:+.1f} limits"
         yield Finding(
             Kind.DRIFT,
             Cause.MISSPECIFICATION,
@@ -166,6 +167,18 @@ def _drift(
             message,
             numbers.get("book_misfit_gross_usd"),
         )
+
+
+def _moved(headline: str, now: float | None, usual: float | None, numbers: Numbers) -> str:
+    """Return what has moved, in words."""
+    if now is not None and usual is not None:
+        return f"{headline} {now:.4g}, usually {usual:.4g}"
+    away = numbers.scopes("structure_away")
+    if headline != "structure_shift" or not away:
+        return headline
+    most = max(away, key=lambda v: abs(v.value))
+    name = most.scope.removeprefix("param:")
+    return f"structure is not where it was, {name} {most.value:+.1f} deviations off"
 
 
 def _misfit(

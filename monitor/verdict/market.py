@@ -10,7 +10,9 @@ from collections.abc import Iterator
 
 from monitor.diagnostics.base import CHAIN
 from monitor.diagnostics.drift_rules import DriftRules
+from monitor.diagnostics.headlines import LEVEL, SMILE_HEADLINES
 from monitor.market.snapshot import Snapshot
+from monitor.numerics.charts import LEAST
 from monitor.verdict import feed
 from monitor.verdict.base import Cause, Finding, Kind, Severity, Status, Verdict
 from monitor.verdict.feed import VENUE as VENUE
@@ -45,15 +47,19 @@ def _smile(numbers: Numbers, rules: JudgementRules, drift: DriftRules) -> Iterat
         if abs(score.value) <= 1.0:
             continue
         headline = score.scope.removeprefix("headline:")
-        now, usual = numbers.get(headline), numbers.usual(headline, drift)
-        moved = f"{headline} at 30 days {now:.4f}, usually {usual:.4f}: {score.value:+.1f} limits"
-        if headline == "atm_iv":
+        moved = numbers.get("smile_change_size", score.scope)
+        if headline == LEVEL.name:
             # A state: every model follows the level, and the level is news of the market.
+            now, usual = numbers.get(headline), numbers.usual(headline, drift)
+            known = now is not None and usual is not None
+            words = f"{headline} at 30 days {now:.4f}, usually {usual:.4f}" if known else headline
             severity, cause = Severity.INFO, Cause.MARKET
+            moved = now - usual if now is not None and usual is not None else None
         else:
             cause = Cause.MISSPECIFICATION
-            lasting = numbers.streak(Kind.DRIFT, "smile_change_score", score.scope) + 1
-            material = abs((now or 0.0) - (usual or 0.0)) >= rules.material_iv
+            words = _words(headline, moved, numbers)
+            lasting = numbers.streak(Kind.DRIFT, "smile_change_score", score.scope) + LEAST
+            material = moved is not None and abs(moved) >= rules.material_iv
             settled = score.n >= drift.settled_nights
             red = settled and material and lasting >= rules.persistent_nights
             severity = Severity.RED if red else Severity.AMBER
@@ -66,24 +72,32 @@ def _smile(numbers: Numbers, rules: JudgementRules, drift: DriftRules) -> Iterat
             score.scope,
             score.value,
             1.0,
-            moved,
-            _worth(headline, now, usual, numbers),
+            f"{words}: {score.value:+.1f} limits",
+            _worth(headline, moved, numbers),
         )
 
 
-# Which part of the reference book a number of the smile moves: a risk reversal is put down to the
-# put wing, where the skew of coins lives; a butterfly lifts both wings together.
-_MOVES = {
-    "atm_iv": (CHAIN,),
-    "rr25": ("wing:put",),
-    "bf25": ("wing:put", "wing:call"),
-}
+def _words(headline: str, moved: float | None, numbers: Numbers) -> str:
+    """Return what has moved, by how much against its reference, and where most."""
+    of = next((h for h in SMILE_HEADLINES if h.name == headline), None)
+    said = of.words if of is not None else headline
+    if moved is not None:
+        said += f" {100 * moved:+.2f} vol points"
+    steps = [v for v in numbers.scopes("smile_step") if v.scope.startswith("expiry:")]
+    if headline.endswith("_term") and steps:
+        most = max(steps, key=lambda v: abs(v.value))
+        said += f", most at {most.scope.removeprefix('expiry:')}"
+    return said
 
 
-def _worth(headline: str, now: float | None, usual: float | None, numbers: Numbers) -> float | None:
+# Which part of the reference book a number of the smile moves.
+_MOVES = {LEVEL.name: (CHAIN,), "put_wing": ("wing:put",), "call_wing": ("wing:call",)}
+
+
+def _worth(headline: str, moved: float | None, numbers: Numbers) -> float | None:
     """Return the size of the smile's change in dollars: change times the book's vega there."""
     vegas = [numbers.get("book_vega_usd", scope) for scope in _MOVES.get(headline, ())]
     known = [v for v in vegas if v is not None]
-    if now is None or usual is None or not known:
+    if moved is None or not known:
         return None
-    return abs((now - usual) * sum(known))
+    return abs(moved * sum(known))

@@ -17,6 +17,7 @@ from monitor.diagnostics.base import (
     Series,
     measure,
 )
+from monitor.diagnostics.drift import HISTORY_METRICS
 from monitor.errors import DomainError
 from monitor.models import MODELS
 from monitor.outcome import Rejection
@@ -25,7 +26,6 @@ from tests.diagnostics.evidence import fit_saying, market, quotes_of, remembered
 from tests.market.chains import AS_OF, EXPIRIES, chain, skewed
 
 MODEL_NAMES = ("black", "svi", "heston")
-HEADLINES = ("rmse_iv", "refreshed_rmse_iv", "structure_jump", "rr25", "bf25", "atm_iv")
 LAST_NIGHT = chain(n_strikes=9, as_of=AS_OF - timedelta(days=1))
 TONIGHT = chain(lambda k, tau: skewed(k, tau) + 0.01, n_strikes=9)
 ASKED_OF_THE_VENUE = (
@@ -50,12 +50,14 @@ def with_model(on_chain: Evidence, name: str, before: Evidence | None = None) ->
     grid = grid_of(quotes)
     carried = model.carry(past.params, past.expiry_ms, past.tau, grid)
     laid = evaluate(model, quotes, carried, grid=grid)
-    times = np.arange(30) * 86_400_000
-    numbers = 0.02 + 0.001 * np.random.default_rng(1).standard_normal(30)
+    # A settled reference and nights enough since to compare their distribution with it.
+    times, rng = np.arange(70) * 86_400_000, np.random.default_rng(1)
+    charts = {"change_score", "smile_change_score"}
     series = {
-        (who, headline, "chain"): Series(times, numbers)
+        (who, *key): Series(times, 0.02 + 0.001 * rng.standard_normal(70))
         for who in (name, None)
-        for headline in HEADLINES
+        for key in HISTORY_METRICS
+        if key[0] not in charts
     }
     history = History(
         fits={name: past},

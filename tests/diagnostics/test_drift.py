@@ -1,24 +1,20 @@
-"""Charts of headlines: what they answer to, and the life of their reference."""
+"""Charts of headlines: what they answer to, what is stored of them, and what they find."""
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from monitor.diagnostics.base import History, Series
-from monitor.diagnostics.drift import (
-    MARKET_HEADLINES,
-    MODEL_HEADLINES,
-    reference_end,
-)
+from monitor.diagnostics.base import History, MetricValue, Series
+from monitor.diagnostics.charting import _limits
+from monitor.diagnostics.drift import HISTORY_METRICS
 from monitor.diagnostics.drift_rules import DriftRules
+from monitor.diagnostics.headlines import LEVEL, SMILE_HEADLINES
 from monitor.models import MODELS
-from monitor.numerics.charts import ALLOWANCE
-from tests.diagnostics.evidence import fit_saying, market, reasons, values
+from tests.diagnostics.evidence import fit_saying, market, outcomes, reasons, values
 from tests.market.chains import chain
 
 ON_CHAIN = market(chain(n_strikes=9))
@@ -36,69 +32,54 @@ def quiet(n, seed=1):
     return 0.02 * np.exp(x[50:])
 
 
-def scores(past, tonight, *, headline="rmse_iv", rules=RULES, name="change_score"):
-    """Return the change scores of one headline of Black's model, or of the market."""
-    who = "black" if name == "change_score" else None
-    series = Series(DAY * np.arange(len(past)), past)
+def night(past, tonight, *, headline="rmse_iv", who="black", rules=RULES, also=None):
+    """Return the evidence on a night of one headline, with other series beside it."""
+    series = {(who, headline, "chain"): Series(DAY * np.arange(len(past)), past)} | (also or {})
     evidence = replace(
         ON_CHAIN,
-        history=History(series={(who, headline, "chain"): series}),
-        tonight={(who, headline, "chain"): tonight},
+        history=History(series=series),
+        tonight={} if tonight is None else {(who, headline, "chain"): tonight},
         drift=rules,
     )
-    if who is not None:
-        evidence = replace(evidence, model=MODELS["black"], fit=FIT)
-    return values(name, evidence), reasons(name, evidence)
+    return evidence if who is None else replace(evidence, model=MODELS[who], fit=FIT)
 
 
 def score(past, tonight, **kwargs):
-    return next(iter(scores(past, tonight, **kwargs)[0].values()))
+    return values("change_score", night(past, tonight, **kwargs))["headline:rmse_iv"]
 
 
-def test_an_ordinary_night_is_within_its_limits_and_a_wild_one_is_not():
+def through(past, **kwargs):
+    """Return the scores of the last nights, each judged by those before it."""
+    return np.array([score(past[:n], past[n], **kwargs) for n in range(60, len(past))])
+
+
+def test_an_ordinary_night_is_within_its_limits_and_two_wild_ones_are_not():
     past = quiet(60)
     assert abs(score(past, 0.02)) < 1.0
-    assert score(past, 0.40) > 1.0  # 30 deviations of its logarithm
+    assert score(np.append(past, 0.40), 0.40) > 1.0  # 30 deviations of its logarithm
 
 
-def test_a_smaller_error_is_no_news_and_a_smaller_skew_is():
+def test_a_night_that_came_and_went_is_no_change():
+    past = quiet(70, seed=2)
+    past[65] = 0.40
+    assert np.all(np.abs(through(past)) < 1.0)
+
+
+def test_a_smaller_error_is_no_news_and_a_lower_level_is():
     past = quiet(60)
-    assert score(past, 1e-4) == 0.0
-    skew = -0.03 + 0.002 * np.random.default_rng(2).standard_normal(60)
-    fall = score(skew, -0.10, headline="rr25", name="smile_change_score")
-    rise = score(skew, 0.04, headline="rr25", name="smile_change_score")
-    assert fall < -1.0 and rise > 1.0
+    assert score(np.append(past, 1e-4), 1e-4) == 0.0
+    level = 25.0 * past
+    at = night(np.append(level, 0.1), 0.1, headline="atm_iv", who=None)
+    assert values("smile_change_score", at)["headline:atm_iv"] < -1.0
 
 
 def test_a_shift_that_lasts_is_found_though_no_night_of_it_is_remarkable():
-    past = np.concatenate([quiet(60), 0.02 * np.exp(np.full(30, 0.3))])
-    # A level 0.3 higher is three innovations' deviations up, 1.5 of them each night after whitening
-    # at phi = 0.5: one night is within its limit, thirty are not.
-    assert score(past[:60], past[60]) < 1.0
-    assert score(past[:-1], past[-1]) > 1.0
-
-
-def test_the_score_is_the_cumulative_sum_since_the_renewal_over_a_limit_that_stands_still():
-    past = quiet(80, seed=3)
-    reference = np.log(past[:60])
-    slope, intercept = np.polyfit(reference[:-1], reference[1:], 1)
-    residual = reference[1:] - intercept - slope * reference[:-1]
-    sigma = math.sqrt(np.sum(residual**2) / (59 - 2))
-    sums, ratio = [], []
-    for n in range(60, 80):
-        x, up = np.log(past[59 : n + 1]), 0.0
-        for before, after in itertools.pairwise(x):
-            up = max(0.0, up + (after - intercept - slope * before) / sigma - ALLOWANCE)
-        sums.append(up)
-        ratio.append(score(past[:n], past[n]))
-    sums, ratio = np.array(sums), np.array(ratio)
-    # Where the sum speaks rather than the single night, one limit explains all nights.
-    by_sum = (sums > 0) & (ratio > 0)
-    limits = sums[by_sum] / ratio[by_sum]
-    assert by_sum.sum() >= 5
-    assert np.sum(np.isclose(limits, np.median(limits), rtol=1e-9)) >= 4
-    # Where it does not, the single night's share of its own limit is the larger.
-    assert np.all(limits <= np.median(limits) * (1.0 + 1e-9))
+    past = np.concatenate([quiet(60), quiet(30, seed=7) * np.exp(0.3)])
+    # A level 0.3 higher is three innovations' deviations up, half of it each night after whitening
+    # at phi = 0.5: one night is within its limits, thirty are not.
+    found = through(past)
+    assert found[0] < 1.0
+    assert found.max() > 1.0
 
 
 def test_the_same_past_gives_the_same_score_to_the_last_bit():
@@ -111,30 +92,19 @@ def test_what_happened_before_the_reference_began_is_forgotten():
     rules = DriftRules(reference_nights=60)
     wild = np.concatenate([50.0 * quiet(91), quiet(60, seed=5)])
     calm = np.concatenate([quiet(91, seed=6), quiet(60, seed=5)])
-    assert reference_end(151, rules) == 151
     assert score(wild, 0.022, rules=rules) == score(calm, 0.022, rules=rules)
 
 
-@pytest.mark.parametrize(
-    ("n", "end"),
-    [
-        *[(0, None), (19, None), (20, 20), (39, 20), (40, 40), (59, 40), (60, 60), (61, 60)],
-        *[(150, 60), (151, 151), (241, 151), (242, 242), (60 + 91 * 7, 60 + 91 * 7)],
-    ],
-)
-def test_a_reference_is_renewed_at_twenty_forty_sixty_and_every_91_nights(n, end):
-    assert reference_end(n, RULES) == end
-
-
 def test_change_is_not_judged_below_twenty_nights_and_says_how_far_it_is():
-    found, why = scores(quiet(19), 0.4)
-    assert not found and "learning" in why
-    assert scores(quiet(20), 0.02)[0]
+    early = night(quiet(19), 0.4)
+    assert not values("change_score", early)
+    said = next(o for o in outcomes("change_score", early) if o.subject.endswith("/rmse_iv"))
+    assert (said.reason, said.detail) == ("learning", "19 of 20 nights")
+    assert values("change_score", night(quiet(20), 0.02))
 
 
 def test_a_headline_without_a_value_tonight_has_no_score():
-    evidence = replace(ON_CHAIN, model=MODELS["black"], fit=FIT, tonight={})
-    assert reasons("change_score", evidence) == {"no_value_tonight"}
+    assert "no_value_tonight" in reasons("change_score", night(quiet(60), None))
 
 
 @pytest.mark.parametrize(
@@ -145,8 +115,9 @@ def test_a_headline_without_a_value_tonight_has_no_score():
     ],
 )
 def test_a_past_without_movement_is_no_reference_and_does_not_raise(past):
-    found, why = scores(past, 0.02)
-    assert not found and "no_reference" in why
+    at = night(past, 0.02)
+    assert not values("change_score", at)
+    assert "no_reference" in reasons("change_score", at)
 
 
 def test_a_night_without_any_error_can_be_charted():
@@ -155,22 +126,101 @@ def test_a_night_without_any_error_can_be_charted():
     assert math.isfinite(score(past, 0.0))
 
 
-def test_the_budget_of_false_pages_is_shared_by_streams_and_headlines():
-    # 91 nights at one page a year among six streams of three headlines: 91 / (365 6 3) each.
-    assert RULES.false_alarm_probability(3) == pytest.approx(1.0 - math.exp(-91.0 / 6570.0))
-    desk = DriftRules(nights_between_false_pages=365.0, streams=1)
-    assert desk.false_alarm_probability(1) == pytest.approx(0.2207, abs=1e-4)
+# What is stored ---------------------------------------------------------------------------------
 
 
-def test_a_stricter_desk_has_wider_limits():
-    past = quiet(60)
-    lenient = score(past, 0.03, rules=DriftRules(nights_between_false_pages=30.0))
-    strict = score(past, 0.03, rules=DriftRules(nights_between_false_pages=3_650.0))
-    assert 0.0 < strict < lenient
+def stored(evidence, names):
+    """Return what a night would leave of its charts to the next, as series of one night."""
+    found = [o for name in names for o in outcomes(name, evidence) if isinstance(o, MetricValue)]
+    at = np.array([DAY * 1_000])
+    return {
+        (o.model, o.metric, o.scope): Series(at, np.array([o.value]))
+        for o in found
+        if (o.metric, o.scope) in HISTORY_METRICS
+    }
 
 
-def test_each_headline_is_a_metric_that_every_night_has():
-    names = {h.metric for h in MODEL_HEADLINES + MARKET_HEADLINES}
-    assert names == {"rmse_iv", "refreshed_rmse_iv", "structure_jump", "rr25", "bf25", "atm_iv"}
-    assert all(h.two_sided for h in MARKET_HEADLINES)
-    assert not any(h.two_sided for h in MODEL_HEADLINES)
+def test_a_night_reads_the_limits_of_last_night_where_the_reference_is_the_same():
+    past = quiet(70)
+    names = ("change_limit", "change_score")
+    left = stored(night(past[:69], past[69]), ("change_limit",))
+    assert len(left) == 3  # the law, and both limits of the one headline
+    _limits.cache_clear()
+    with_limits = night(past, 0.02, also=left)
+    again = [values(name, with_limits) for name in names]
+    assert _limits.cache_info().misses == 0
+    alone = [values(name, night(past, 0.02)) for name in names]
+    assert _limits.cache_info().misses == 1
+    assert again == alone
+
+
+def test_limits_of_another_reference_are_not_read():
+    left = stored(night(quiet(69, seed=8), 0.02), ("change_limit",))
+    _limits.cache_clear()
+    found = values("change_limit", night(quiet(70), 0.02, also=left))
+    assert _limits.cache_info().misses == 1
+    assert found == values("change_limit", night(quiet(70), 0.02))
+
+
+def test_a_run_stores_which_reference_its_verdict_stands_on():
+    found = values("reference", night(quiet(150), 0.02))
+    begins, ends = found["begins:rmse_iv"], found["ends:rmse_iv"]
+    assert (begins, ends) == (19700101, 19700301)  # sixty nights from the first
+    later = values("reference", night(quiet(151), 0.02))
+    assert later["version:rmse_iv"] != found["version:rmse_iv"]
+    assert later["ends:rmse_iv"] == 19700531
+    assert values("reference", night(quiet(149), 0.02)) == values(
+        "reference", night(quiet(149), 0.9)
+    )
+
+
+def test_nights_beyond_the_limits_are_left_out_of_the_next_reference():
+    past = quiet(170)
+    at = DAY * np.arange(60, 170)
+    alarms = np.where((at >= DAY * 80) & (at < DAY * 99), 1.3, 0.2)
+    also = {("black", "change_score", "headline:rmse_iv"): Series(at, alarms)}
+    found = values("reference", night(past, 0.02, also=also))
+    assert found["ends:rmse_iv"] == 19700619  # the 170th night: 91 adequate ones after the 60th
+    assert values("reference", night(past, 0.02))["ends:rmse_iv"] == 19700531
+
+
+def test_every_stored_number_that_a_night_wants_is_asked_for_once():
+    assert len(set(HISTORY_METRICS)) == len(HISTORY_METRICS)
+    for headline in (*SMILE_HEADLINES, LEVEL):
+        assert ("smile_change_score", f"headline:{headline.name}") in HISTORY_METRICS
+        assert set(headline.sources) <= set(HISTORY_METRICS)
+
+
+# What is beside the score -----------------------------------------------------------------------
+
+
+def test_the_size_is_against_the_references_median_on_the_charted_scale():
+    past = quiet(70)
+    found = values("change_size", night(past, 0.03))["headline:rmse_iv"]
+    assert found == pytest.approx(math.log(0.03 / np.median(past[:60])))
+
+
+def test_evidence_and_distances_grow_with_a_shift_and_stay_small_without_one():
+    past = quiet(72, seed=4)
+    shifted = np.concatenate([past[:60], 1.8 * past[60:]])
+    names = ("change_evidence", "drift_ks", "drift_wasserstein", "drift_psi")
+    for name in names:
+        calm = values(name, night(past, past[-1]))["headline:rmse_iv"]
+        moved = values(name, night(shifted, shifted[-1]))["headline:rmse_iv"]
+        assert calm < moved, name
+        if name != "change_evidence":
+            assert calm < 1.0, name
+    # Twelve nights of no change are worth twelve on the average.
+    assert values("change_evidence", night(shifted, shifted[-1]))["headline:rmse_iv"] > 4 * 12
+
+
+def test_distances_need_eight_nights_since_the_reference():
+    assert "too_few_nights" in reasons("drift_ks", night(quiet(66), 0.02))
+    assert values("drift_ks", night(quiet(67), 0.02))
+
+
+def test_the_budget_of_a_stream_is_its_share_of_the_desks():
+    # One page in 365 nights over six streams: 91 / (365 * 6) expected in 91 nights.
+    assert RULES.false_alarm_probability == pytest.approx(1.0 - math.exp(-91 / 2190))
+    alone = replace(RULES, streams=1)
+    assert alone.false_alarm_probability == pytest.approx(1.0 - math.exp(-91 / 365))

@@ -27,7 +27,7 @@ def grid_moments(x):
         for before, after in pairwise(x):
             log += stats.t.logpdf((after - C - PHI * before) / S, df) - LOG_S
         sd = S * np.sqrt(df / (df - 2.0)) / np.sqrt(1.0 - PHI**2)
-        log += stats.norm.logpdf(x[0], C / (1.0 - PHI), sd) - np.log(1.0 - PHI**2)
+        log += stats.norm.logpdf(x[0], C / (1.0 - PHI), sd) - 0.5 * np.log(1.0 - PHI**2)
         logs.append(log)
     weight = np.exp(np.array(logs) - np.max(logs))
     weight /= weight.sum()

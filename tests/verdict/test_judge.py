@@ -12,6 +12,7 @@ from monitor.diagnostics.base import History, Series
 from monitor.verdict.base import Cause, Finding, Kind, Severity, Status, Verdict
 from monitor.verdict.judge import judge_model
 from monitor.verdict.market import MARKET
+from monitor.verdict.rules import JudgementRules
 from tests.verdict.nights import (
     BENCHMARK,
     DRIFT,
@@ -225,26 +226,19 @@ def test_change_is_a_score_beyond_one_in_size(score, found):
     assert (kinds(verdict) == ["drift"]) is found
 
 
-# Red needs all four: a settled reference, a material rise, a headline in vol, a second night.
+# Red needs all three: a settled reference, a material rise, a headline in vol. What is beyond the
+# limit of a chart has lasted two nights by the chart's own making.
 RISEN = {"change_score@headline:rmse_iv": 1.5, "rmse_iv": 0.0091}
 SECOND = past_nights("", DRIFTED)
-OTHER = past_nights("drift/change_score/headline:structure_jump")
 
 
 @pytest.mark.parametrize(
     ("values", "night", "severity"),
     [
         (RISEN, {"past": SECOND}, Severity.RED),
+        (RISEN, {"past": ()}, Severity.RED),
         (RISEN, {"past": SECOND, "nights": 59}, Severity.AMBER),
         (RISEN | {"rmse_iv": 0.0089}, {"past": SECOND}, Severity.AMBER),  # 0.49 vol points
-        (RISEN, {"past": past_nights(DRIFTED, "")}, Severity.AMBER),
-        (RISEN, {"past": ()}, Severity.AMBER),
-        # Another headline's nights are not this one's.
-        (
-            RISEN,
-            {"past": past_nights("drift/change_score/headline:structure_jump")},
-            Severity.AMBER,
-        ),
     ],
 )
 def test_drift_is_red_when_settled_material_and_lasting(values, night, severity):
@@ -253,11 +247,22 @@ def test_drift_is_red_when_settled_material_and_lasting(values, night, severity)
     assert finding.cause is Cause.MISSPECIFICATION
 
 
-def test_a_jump_of_structure_has_no_size_in_vol_and_stays_amber():
-    values = {"change_score@headline:structure_jump": 9.0, "structure_jump": 80.0}
-    past = past_nights("drift/change_score/headline:structure_jump")
-    (finding,) = judged(values, usual={"structure_jump": 1.0}, past=past).findings
+def test_a_longer_patience_waits_for_the_nights_that_the_chart_does_not_vouch_for():
+    patient = JudgementRules(persistent_nights=3)
+    (first,) = judged(RISEN, usual=USUAL, rules=patient).findings
+    (second,) = judged(RISEN, usual=USUAL, rules=patient, past=SECOND).findings
+    assert (first.severity, second.severity) == (Severity.AMBER, Severity.RED)
+
+
+def test_a_shift_of_structure_has_no_size_in_vol_stays_amber_and_names_the_parameter():
+    values = {
+        "change_score@headline:structure_shift": 9.0,
+        "structure_away@param:kappa": 0.4,
+        "structure_away@param:xi": -5.2,
+    }
+    (finding,) = judged(values, past=past_nights("drift/change_score/headline:x")).findings
     assert finding.severity is Severity.AMBER
+    assert finding.message == "structure is not where it was, xi -5.2 deviations off: +9.0 limits"
 
 
 def test_what_was_usual_is_the_reference_and_not_what_was_usual_years_ago():

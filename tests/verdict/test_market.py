@@ -12,9 +12,9 @@ from monitor.market.snapshot import MarketContext
 from monitor.outcome import Rejection
 from monitor.verdict.base import Cause, Kind, Severity, Status
 from monitor.verdict.rules import JudgementRules
-from tests.verdict.nights import SNAPSHOT, market_judged, past_nights
+from tests.verdict.nights import SNAPSHOT, market_judged
 
-USUAL = {"rr25": -0.03, "bf25": 0.01, "atm_iv": 0.50}
+USUAL = {"atm_iv": 0.50}
 
 
 def test_an_ordinary_night_is_fit_to_judge_by():
@@ -111,7 +111,9 @@ def test_every_reason_to_be_blind_is_listed_and_the_first_is_the_verdicts():
 
 
 def test_a_blind_night_says_nothing_of_the_smile():
-    verdict = market_judged({"n_quotes": 3.0, "smile_change_score@headline:rr25": 5.0}, usual=USUAL)
+    verdict = market_judged(
+        {"n_quotes": 3.0, "smile_change_score@headline:put_wing": 5.0}, usual=USUAL
+    )
     assert {f.kind for f in verdict.findings} == {Kind.DATA}
 
 
@@ -179,18 +181,22 @@ def test_nobody_knows_what_is_thin_before_nights_enough():
 # The smile --------------------------------------------------------------------------------------
 
 
-def moved(headline, now, score=-1.5, **night):
-    values = {headline: now, f"smile_change_score@headline:{headline}": score}
+def moved(headline, size, score=-1.5, **night):
+    values = {
+        f"smile_change_score@headline:{headline}": score,
+        f"smile_change_size@headline:{headline}": size,
+    }
     return market_judged(values, usual=USUAL, **night)
 
 
 @pytest.mark.parametrize("score", [1.0, -1.0])
 def test_a_score_of_one_is_within_limits(score):
-    assert not moved("rr25", -0.05, score).findings
+    assert not moved("put_wing", -0.05, score).findings
 
 
 def test_a_change_of_level_is_news_of_the_market_and_no_page():
-    verdict = moved("atm_iv", 0.90, 3.0)
+    values = {"atm_iv": 0.90, "smile_change_score@headline:atm_iv": 3.0}
+    verdict = market_judged(values, usual=USUAL)
     assert verdict.status is Status.ADEQUATE
     (finding,) = verdict.findings
     assert (finding.cause, finding.severity) == (Cause.MARKET, Severity.INFO)
@@ -198,25 +204,35 @@ def test_a_change_of_level_is_news_of_the_market_and_no_page():
 
 
 @pytest.mark.parametrize(
-    ("now", "night", "severity"),
+    ("size", "night", "severity"),
     [
-        (-0.0351, {"past": past_nights("drift/smile_change_score/headline:rr25")}, Severity.RED),
-        # The first night; not material; a short reference; another headline's night before.
-        (-0.0351, {}, Severity.AMBER),
-        (-0.0349, {"past": past_nights("drift/smile_change_score/headline:rr25")}, Severity.AMBER),
-        (
-            -0.0351,
-            {"past": past_nights("drift/smile_change_score/headline:rr25"), "nights": 59},
-            Severity.AMBER,
-        ),
-        (-0.0351, {"past": past_nights("drift/smile_change_score/headline:bf25")}, Severity.AMBER),
+        (-0.0051, {}, Severity.RED),
+        (0.0051, {}, Severity.RED),
+        # Not material; a short reference; more patience than the chart's own two nights.
+        (-0.0049, {}, Severity.AMBER),
+        (-0.0051, {"nights": 59}, Severity.AMBER),
+        (-0.0051, {"rules": JudgementRules(persistent_nights=3)}, Severity.AMBER),
     ],
 )
-def test_a_change_of_skew_is_red_when_settled_material_and_lasting(now, night, severity):
-    verdict = moved("rr25", now, **night)
+def test_a_change_of_a_wing_is_red_when_settled_material_and_lasting(size, night, severity):
+    verdict = moved("put_wing", size, **night)
     assert verdict.status is Status.WATCH
     (finding,) = verdict.findings
     assert (finding.cause, finding.severity) == (Cause.MISSPECIFICATION, severity)
+    assert verdict.reason == f"put wing {100 * size:+.2f} vol points: -1.5 limits"
+
+
+def test_a_bent_term_structure_names_the_expiry_that_shows_it_most():
+    values = {
+        "smile_change_score@headline:middle_term": 2.0,
+        "smile_change_size@headline:middle_term": 0.012,
+        "smile_step@expiry:2026-02-27": 3.0,
+        "smile_step@expiry:2026-03-27": -6.0,
+        "smile_step@wing:put": 9.0,
+    }
+    (finding,) = market_judged(values).findings
+    expected = "middle term structure +1.20 vol points, most at 2026-03-27: +2.0 limits"
+    assert finding.message == expected
 
 
 def test_a_market_that_is_learning_is_inconclusive_and_says_how_far_it_is():

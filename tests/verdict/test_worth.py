@@ -28,6 +28,7 @@ def smile(headline, now, usual, *, vegas=(("wing:put", -10_000.0), ("wing:call",
     values = [
         (headline, "chain", now),
         ("smile_change_score", f"headline:{headline}", 1.7),
+        ("smile_change_size", f"headline:{headline}", now - usual),
         ("book_vega_usd", "chain", -87_000.0),
     ]
     values += [("book_vega_usd", scope, vega) for scope, vega in vegas]
@@ -55,14 +56,14 @@ def test_without_a_book_a_finding_has_no_worth():
     use = ModelUse("marking", max_rmse_iv=0.01)
     (finding,) = _misfit("svi", numbers("svi", values), use, RULES)
     assert finding.usd is None
-    assert smile("rr25", -0.06, -0.03, vegas=()) is None
+    assert smile("put_wing", 0.06, 0.03, vegas=()) is None
 
 
 @pytest.mark.parametrize(
     ("headline", "now", "usual", "usd"),
     [
-        ("rr25", -0.06, -0.03, 0.03 * 10_000),  # the put wing's vega
-        ("bf25", 0.04, 0.02, 0.02 * 32_000),  # both wings'
+        ("put_wing", -0.06, -0.03, 0.03 * 10_000),  # the put wing's vega
+        ("call_wing", 0.04, 0.02, 0.02 * 22_000),  # the call wing's
         ("atm_iv", 0.70, 0.50, 0.20 * 87_000),  # the whole book's
     ],
 )

@@ -1,0 +1,180 @@
+r"""Limits of several charts of several streams together, that know how little a reference tells.
+
+A stream that is no different from its reference may still be any that the reference leaves
+possible: mean, deviation, autocorrelation and tail are redrawn from their posterior (`posterior`),
+the future is simulated under each draw, scored and charted exactly as nights to come will be, and
+the limits are such that the chance that *any* chart of *any* stream leaves them within the horizon
+is as stated, on the average over what could be true. Streams of one market move together; their
+simulated innovations do so as those of their references did.
+
+*Refused:* Bonferroni's share for each chart, which is right for independent ones and too careful
+for these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitor.arrays import BoolArray, FloatArray, IntArray
+from monitor.numerics.charts import cusum, fit_autoregression, likeliest_steps, tamed
+from monitor.numerics.posterior import posterior_draws
+from monitor.numerics.selfstart import Scores, predictive_scores
+
+# Raised by hand whenever anything changes what limits come out: stored limits carry it.
+RECIPE = 1
+# Innovations' correlations come from one reference; pulled towards none, where limits are widest.
+_SHRINK = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of one stream's two charts; a statistic of size above its limit is an alarm.
+
+    Attributes
+    ----------
+    cusum : float
+        For the cumulative sum.
+    step : float
+        For the likeliest step.
+    """
+
+    cusum: float
+    step: float
+
+
+@dataclass(frozen=True, slots=True)
+class Charted:
+    """One stream's charts over T nights; arrays of shape (T, c).
+
+    Attributes
+    ----------
+    cusum, step : ndarray
+        Signed statistics.
+    nights : ndarray
+        How long the likeliest step has lasted.
+    """
+
+    cusum: FloatArray
+    step: FloatArray
+    nights: IntArray
+
+    def score(self, limits: Sequence[Limits]) -> FloatArray:
+        """Return the chart nearest to its limit, signed: an alarm where its size exceeds 1."""
+        sums = self.cusum / np.array([limit.cusum for limit in limits])
+        steps = self.step / np.array([limit.step for limit in limits])
+        return np.where(np.abs(sums) >= np.abs(steps), sums, steps)
+
+
+def chart(scores: Scores, *, two_sided: BoolArray | bool) -> Charted:
+    """Return both charts of scores."""
+    u = tamed(scores.u)
+    steps = likeliest_steps(u, scores.phi, two_sided=two_sided)
+    return Charted(cusum(u, two_sided=two_sided), steps.z, steps.nights)
+
+
+def joint_limits(
+    references: Sequence[FloatArray],
+    *,
+    two_sided: Sequence[bool],
+    correlation: FloatArray,
+    false_alarm_probability: float,
+    horizon: int,
+    rng: np.random.Generator,
+    paths: int = 1000,
+) -> tuple[Limits, ...]:
+    """Return each stream's limits; together they are left as rarely as stated, on the average.
+
+    Parameters
+    ----------
+    references : sequence of h ndarrays of shape (n_i,)
+        Consecutive values of each stream.
+    two_sided : sequence of h bools
+    correlation : ndarray of shape (h, h)
+        Of the streams' innovations of the same night; see `innovations_correlation`.
+    false_alarm_probability : float
+        Of at least one alarm within the horizon, on any chart of any stream, under no change.
+    horizon : int
+        Nights.
+    rng : Generator
+    paths : int
+        Simulated futures.
+
+    Raises
+    ------
+    DomainError
+        If a reference cannot be scored against.
+    """
+    normal = np.linalg.cholesky(correlation) @ rng.standard_normal(
+        (horizon, len(references), paths)
+    )
+    highest = []
+    for i, reference in enumerate(references):
+        reference = np.asarray(reference, dtype=np.float64)
+        fit_autoregression(reference)  # refuses what leaves no innovations
+        future = _futures(reference, normal[:, i], rng)
+        charted = chart(predictive_scores([reference], future), two_sided=two_sided[i])
+        highest += [np.max(np.abs(charted.cusum), axis=0), np.max(np.abs(charted.step), axis=0)]
+    # Each chart at an equal share of the budget, then all scaled together to spend the whole of it.
+    tops = np.array(highest)
+    share = false_alarm_probability / len(tops)
+    each = np.quantile(tops, 1.0 - share, axis=1)
+    scale = np.quantile(np.max(tops / each[:, None], axis=0), 1.0 - false_alarm_probability)
+    limits = (each * scale).reshape(-1, 2)
+    return tuple(Limits(float(s), float(z)) for s, z in limits)
+
+
+def _futures(reference: FloatArray, normal: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Return futures that the reference leaves possible, shape (horizon, paths)."""
+    horizon, paths = normal.shape
+    draws = posterior_draws(reference, rng=rng, n=paths)
+    # Student innovations out of the normal ones, so that streams keep their correlation.
+    mixing = rng.standard_gamma(np.broadcast_to(0.5 * draws.df, (horizon, paths)))
+    noise = normal / np.sqrt(mixing / (0.5 * draws.df)) * draws.scale
+    x = np.empty((horizon, paths))
+    now = np.full(paths, reference[-1] - draws.centre)
+    for t in range(horizon):
+        now = draws.intercept + draws.phi * now + noise[t]
+        x[t] = now
+    return x + draws.centre
+
+
+def innovations_correlation(
+    references: Sequence[FloatArray], nights: Sequence[IntArray]
+) -> FloatArray:
+    """Return the correlation of streams' innovations of the same night, drawn towards none.
+
+    Parameters
+    ----------
+    references : sequence of h ndarrays of shape (n_i,)
+    nights : sequence of h ndarrays of shape (n_i,)
+        The night of each value; two streams share what nights they have in common.
+
+    Notes
+    -----
+    Of ranks, as normal deviates, so that one wild night does not make a correlation; zero where
+    fewer than ten nights are shared.
+    """
+    h = len(references)
+    out = np.eye(h)
+    innovations = [fit_autoregression(x).innovations(x) for x in references]
+    for i in range(h):
+        for j in range(i):
+            _, a, b = np.intersect1d(nights[i][1:], nights[j][1:], return_indices=True)
+            if len(a) >= 10:
+                # Spearman's, and what it is for normal variables.
+                rank = np.corrcoef(_ranks(innovations[i][a]), _ranks(innovations[j][b]))[0, 1]
+                out[i, j] = out[j, i] = _SHRINK * 2.0 * np.sin(np.pi * rank / 6.0)
+    # Pairs measured on different nights need not fit together: the nearest that do.
+    values, vectors = np.linalg.eigh(out)
+    if values[0] < 1e-6:
+        out = (vectors * np.maximum(values, 1e-6)) @ vectors.T
+        root = np.sqrt(np.diag(out))
+        out = out / np.outer(root, root)
+    return out
+
+
+def _ranks(x: FloatArray) -> FloatArray:
+    return np.argsort(np.argsort(x, kind="stable"), kind="stable").astype(np.float64)

@@ -1,0 +1,158 @@
+r"""Scores of a stream by its own past: what each night is under all that the nights before taught.
+
+A stream is foretold by a first-order autoregression fitted to all nights learnt so far and not to
+the night that is scored,
+
+.. math:: u_t = \Phi^{-1}\{F_{\nu_t}(e_t / s_t)\}, \qquad e_t = x_t - \hat c_t - \hat\phi_t x_{t-1}
+
+with :math:`F_\nu` Student's law, :math:`\nu_t` its degrees of freedom and :math:`s_t` the error of
+the forecast, the fit's own included. Under no change the scores are standard normal whatever mean,
+deviation and autocorrelation truly are, nearly independent, and the reference goes on growing:
+little is lost to its shortness.
+
+*Refused:* a reference fitted once and taken as it is for 91 nights. At 60 nights and phi = 0.8 the
+error of its mean and of phi adds up night after night, and a cumulative sum of such innovations
+needs a limit of 38 where one of these scores needs 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitor.arrays import FloatArray, IntArray
+from monitor.errors import DomainError
+
+# A night that no continuation explains is not learnt from: a step would teach that steps are usual.
+STRANGE = 3.5
+# A fit may say that a stream wanders for ever; its steps could then never be told from its walk.
+_PHI_LOW, _PHI_HIGH = -0.3, 0.97
+FEWEST = 8  # values of a reference, beyond the degrees of freedom that are lost
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of c streams over T nights; each array of shape (T, c).
+
+    Attributes
+    ----------
+    u : ndarray
+        Standard normal under no change.
+    phi : ndarray
+        As fitted before each night.
+    deviation : ndarray
+        Of each night's forecast, in the stream's own unit.
+    """
+
+    u: FloatArray
+    phi: FloatArray
+    deviation: FloatArray
+
+
+def predictive_scores(
+    references: Sequence[FloatArray],
+    future: FloatArray,
+    *,
+    last: FloatArray | None = None,
+    inflation: FloatArray | None = None,
+    lost: IntArray | int = 0,
+) -> Scores:
+    """Return each later night's score under what the reference and the nights between teach.
+
+    Parameters
+    ----------
+    references : sequence of c ndarrays of shape (n_i,), or of one that serves all columns
+        Consecutive values, oldest first.
+    future : ndarray of shape (T, c)
+        The nights to be scored. NaN: no such night; it is scored 0 and teaches nothing.
+    last : ndarray of shape (c,), optional
+        Values of the night before the first of them; else the references' last.
+    inflation : ndarray of shape (T, c), optional
+        Factor of each night's predictive variance, where a night is harder to foretell than those
+        learnt from.
+    lost : int or ndarray of shape (c,)
+        Degrees of freedom that making the stream out of others has cost.
+
+    Raises
+    ------
+    DomainError
+        If a reference holds fewer than `FEWEST` values beyond those lost, or hardly moves.
+    """
+    taught = [_taught(np.asarray(x, dtype=np.float64)) for x in references]
+    fewest = FEWEST + int(np.max(lost))
+    if min(t.n for t in taught) < fewest:
+        raise DomainError(f"scores need {fewest} values, had {min(t.n for t in taught)}")
+    T, c = future.shape
+    centre = np.broadcast_to([t.centre for t in taught], (c,))
+    y = np.asarray(future, dtype=np.float64) - centre
+    absent = np.isnan(y)
+    factor = np.ones((T, c)) if inflation is None else inflation
+    x = np.broadcast_to([t.last for t in taught], (c,)) if last is None else last - centre
+    sums = np.broadcast_to(np.stack([t.sums for t in taught], axis=1), (6, c))
+    u, phis, deviations = np.empty((3, T, c))
+    for t in range(T):
+        phi, expected, variance, dof = _foretold(sums, x, lost)
+        now = np.where(absent[t], expected, y[t])
+        deviation = np.sqrt(variance * factor[t])
+        u[t] = normal_score((now - expected) / deviation, dof)
+        phis[t], deviations[t] = phi, deviation
+        learnt = ~absent[t] & (np.abs(u[t]) < STRANGE)
+        sums = sums + learnt * _terms(x, now)
+        x = np.where(absent[t], x, y[t])
+    return Scores(u, phis, deviations)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taught:
+    """What a reference teaches: sums over its transitions about its mean, and its last value."""
+
+    n: int
+    centre: float
+    last: float
+    sums: FloatArray
+
+
+def _taught(x: FloatArray) -> _Taught:
+    # About the mean, sums of squares lose no digits however far the values lie from zero.
+    centre = float(np.mean(x))
+    size = max(1.0, float(np.max(np.abs(x))))
+    if len(x) < 2 or np.ptp(x[:-1]) <= 1e-12 * size:
+        raise DomainError("scores need a reference that moves; its values were all equal")
+    y = x - centre
+    return _Taught(len(x), centre, float(y[-1]), np.sum(_terms(y[:-1], y[1:]), axis=1))
+
+
+def _terms(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Return what a transition adds to the sums: 1, x, y, xx, xy, yy."""
+    return np.stack([np.ones_like(y), x, y, x * x, x * y, y * y])
+
+
+def _foretold(
+    sums: FloatArray, x: FloatArray, lost: IntArray | int
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return phi, the next value's expectation and variance, and degrees of freedom."""
+    n, sx, sy, sxx, sxy, syy = sums
+    mx, my = sx / n, sy / n
+    Sxx, Sxy, Syy = np.maximum(sxx - sx * mx, 1e-300), sxy - sx * my, syy - sy * my
+    phi = np.clip(Sxy / Sxx, _PHI_LOW, _PHI_HIGH)
+    dof = n - 2.0 - lost
+    left = np.maximum(Syy - 2.0 * phi * Sxy + phi * phi * Sxx, 1e-300)
+    away = x - mx
+    variance = left / dof * (1.0 + 1.0 / n + away * away / Sxx)
+    return phi, my + phi * away, variance, dof
+
+
+def normal_score(z: FloatArray, dof: FloatArray) -> FloatArray:
+    """Return the normal deviate as far out as a Student deviate, by Wallace's approximation.
+
+    Within 0.02 of the exact one for ten degrees of freedom and more.
+
+    References
+    ----------
+    .. [1] Wallace, D. L. (1959). Bounds on normal approximations to Student's and the chi-square
+       distributions. Annals of Mathematical Statistics 30(4), section 3.
+    """
+    size = np.sqrt(dof * np.log1p(z * z / dof)) * (8.0 * dof + 1.0) / (8.0 * dof + 3.0)
+    return np.copysign(size, z)

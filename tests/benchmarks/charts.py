@@ -1,0 +1,190 @@
+"""What the charts of change cost in false alarms, and what the budget buys; a command, not a test.
+
+    python -m tests.benchmarks.charts                     500 references a cell: 10 minutes
+    python -m tests.benchmarks.charts --references 100
+    python -m tests.benchmarks.charts --joint             headlines together, and models of a market
+
+Streams are autoregressions of first order. For each of many references of `n` nights the limits are
+made as the desk makes them, and the chance of an alarm within 91 nights is that of 200 futures in
+which nothing happens. Then a step of 1 to 7 innovations' deviations is put into the 31st night: the
+share found within 2, 5 and 10 nights, at the desk's own budget for one of six streams.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+
+from monitor.arrays import FloatArray
+from monitor.diagnostics.drift_rules import DriftRules
+from monitor.numerics.limits import Limits, chart, innovations_correlation, joint_limits
+from monitor.numerics.selfstart import predictive_scores
+from tests.numerics.streams import innovations
+
+HORIZON = 91
+DESK = float(-np.expm1(-91.0 / 365.0))  # 0.2207: one alarm a year, over 91 nights
+STREAM = DriftRules().false_alarm_probability  # one of six streams of a desk
+STEPS, WITHIN = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0), (2, 5, 10)
+
+
+def streams(
+    rng: np.random.Generator,
+    T: int,
+    n: int,
+    h: int,
+    *,
+    phi: float,
+    rho: float,
+    df: float | None = None,
+    start: FloatArray | None = None,
+) -> FloatArray:
+    """Return `n` paths of `h` streams whose innovations share a correlation, (T, h, n)."""
+    lead = 100 if start is None else 0
+    e = innovations(rng, (T + lead, h, n), df)
+    e = np.sqrt(1.0 - rho) * e + np.sqrt(rho) * innovations(rng, (T + lead, 1, n), df)
+    x = np.empty_like(e)
+    now = np.zeros((h, n)) if start is None else np.broadcast_to(start[:, None], (h, n))
+    for t in range(T + lead):
+        now = phi * now + e[t]
+        x[t] = now
+    return x[lead:]
+
+
+def limits_of(
+    reference: FloatArray, p: float, rng: np.random.Generator, paths: int
+) -> tuple[Limits, ...]:
+    """Return joint limits of the columns of a reference, (n, h)."""
+    each = list(reference.T)
+    nights = np.arange(len(reference))
+    return joint_limits(
+        each,
+        two_sided=[True] * len(each),
+        correlation=innovations_correlation(each, [nights] * len(each)),
+        false_alarm_probability=p,
+        horizon=HORIZON,
+        rng=rng,
+        paths=paths,
+    )
+
+
+def scores_of(reference: FloatArray, future: FloatArray, limits: Sequence[Limits]) -> FloatArray:
+    """Return the largest size of score of any headline, (T, n), for futures of shape (T, h, n)."""
+    sizes = [
+        np.abs(chart(predictive_scores([x], future[:, i]), two_sided=True).score([limits[i]]))
+        for i, x in enumerate(reference.T)
+    ]
+    return np.max(sizes, axis=0)
+
+
+def false_alarms(
+    n: int,
+    phi: float,
+    *,
+    references: int,
+    p: float = DESK,
+    headlines: int = 1,
+    rho: float = 0.0,
+    df: float | None = None,
+    futures: int = 200,
+    paths: int = 1_000,
+    seed: int = 7,
+) -> FloatArray:
+    """Return the chance of an alarm within the horizon for each of many references, no change."""
+    rng, out = np.random.default_rng(seed), []
+    for _ in range(references):
+        past = streams(rng, n, 1, headlines, phi=phi, rho=rho, df=df)[:, :, 0]
+        limits = limits_of(past, p, rng, paths)
+        future = streams(rng, HORIZON, futures, headlines, phi=phi, rho=rho, df=df, start=past[-1])
+        out.append(np.mean(scores_of(past, future, limits).max(axis=0) > 1.0))
+    return np.array(out)
+
+
+def found(n: int, phi: float, *, references: int, p: float = STREAM, seed: int = 8) -> FloatArray:
+    """Return the share of steps found, for each size and within so many nights."""
+    rng = np.random.default_rng(seed)
+    hits = np.zeros((len(STEPS), len(WITHIN)))
+    for _ in range(references):
+        past = streams(rng, n, 1, 1, phi=phi, rho=0.0)[:, :, 0]
+        limits = limits_of(past, p, rng, 1_000)
+        quiet = streams(rng, 40, 30, 1, phi=phi, rho=0.0, start=past[-1])
+        for i, size in enumerate(STEPS):
+            future = quiet.copy()
+            future[30:] += size
+            beyond = scores_of(past, future, limits)[30:] > 1.0
+            hits[i] += [np.mean(beyond[:k].any(axis=0)) for k in WITHIN]
+    return hits / references
+
+
+def spread(chance: FloatArray) -> tuple[float, float]:
+    """Return the range over references that leaves out a tenth at either end."""
+    low, high = np.quantile(chance, [0.1, 0.9])
+    return float(low), float(high)
+
+
+def _cells(references: int) -> None:
+    print(f"Chance of an alarm within {HORIZON} nights, stated {DESK:.3f}; {references} references")
+    print("   n   phi   tail      mean   of stated   10-90 % of references")
+    for n in (60, 120, 180):
+        for phi in (0.0, 0.5, 0.8):
+            for df, tail in ((None, "normal"), (5.0, "t(5)")):
+                chance = false_alarms(n, phi, references=references, df=df)
+                low, high = spread(chance)
+                mean = float(np.mean(chance))
+                print(
+                    f"{n:4d}  {phi:4.1f}   {tail:6s}  {mean:6.3f}   {mean / DESK - 1:+8.0%}   "
+                    f"{low:.3f} to {high:.3f}",
+                    flush=True,
+                )
+    print(f"\nShare of steps found within {WITHIN} nights, at {STREAM:.4f} in {HORIZON} nights")
+    print("   n   phi   " + "".join(f"{s:>15.0f} sd" for s in STEPS))
+    for n in (60, 120, 180):
+        for phi in (0.0, 0.5, 0.8):
+            share = found(n, phi, references=max(references // 5, 10))
+            cells = "".join(f"   {'/'.join(f'{x:.2f}' for x in row):>15s}" for row in share)
+            print(f"{n:4d}  {phi:4.1f}   {cells}", flush=True)
+
+
+def _joint(references: int) -> None:
+    print(f"Three headlines together, n = 60, phi = 0.5, stated {DESK:.3f}: mean, 10-90 %")
+    for rho in (0.0, 0.5, 0.9):
+        chance = false_alarms(60, 0.5, references=references, headlines=3, rho=rho)
+        low, high = spread(chance)
+        print(
+            f"  correlation {rho:.1f}   {np.mean(chance):.3f}   {low:.3f} to {high:.3f}", flush=True
+        )
+    print(
+        f"Three models of one market, three headlines each, every stream at its third of "
+        f"{DESK:.3f}: chance of any alarm"
+    )
+    third = float(-np.expm1(-91.0 / 365.0 / 3.0))
+    for rho in (0.0, 0.5, 0.9):
+        rng, hits = np.random.default_rng(9), []
+        for _ in range(references):
+            past = streams(rng, 60, 1, 9, phi=0.5, rho=rho)[:, :, 0]
+            future = streams(rng, HORIZON, 100, 9, phi=0.5, rho=rho, start=past[-1])
+            beyond = [
+                scores_of(
+                    past[:, i : i + 3],
+                    future[:, i : i + 3],
+                    limits_of(past[:, i : i + 3], third, rng, 1_000),
+                ).max(axis=0)
+                > 1.0
+                for i in (0, 3, 6)
+            ]
+            hits.append(np.mean(np.any(beyond, axis=0)))
+        print(f"  correlation {rho:.1f}   {np.mean(hits):.3f}", flush=True)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--references", type=int, default=500)
+    parser.add_argument("--joint", action="store_true")
+    asked = parser.parse_args()
+    (_joint if asked.joint else _cells)(asked.references)
+
+
+if __name__ == "__main__":
+    main()
