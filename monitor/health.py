@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from monitor.archive import list_snapshots
+from monitor.archive.places import noted_places
 from monitor.channels import Limits, apprise_sender, target_name
 from monitor.channels.base import Tried
 from monitor.config import Config
@@ -152,10 +153,18 @@ def _archive(config: Config) -> Check:
             advice = "move the file out of the archive, or restore it"
             return Check("archive", "error", str(error), advice)
         refs = ()
+    elsewhere = noted_places(config.archive)
+    gone = [str(place) for place in elsewhere if not place.exists()]
+    if gone:
+        found = f"chains that a backfill read are gone: {', '.join(gone)}"
+        advice = "put them back, or name where they are to `replay --archive`"
+        return Check("archive", "warning", found, advice)
+    also = f"; chains of {len(elsewhere)} other places are known" if elsewhere else ""
     if not refs:
-        return Check("archive", "ok", f"{config.archive}: empty")
+        return Check("archive", "ok", f"{config.archive}: empty{also}")
     last = from_ms(refs[-1].as_of_ms)
-    return Check("archive", "ok", f"{len(refs)} snapshots, the last of {last:%Y-%m-%d %H:%M} UTC")
+    found = f"{len(refs):,} snapshots, the last of {last:%Y-%m-%d %H:%M} UTC{also}"
+    return Check("archive", "ok", found)
 
 
 def _venue(config: Config, name: str) -> Check:

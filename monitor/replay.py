@@ -119,8 +119,17 @@ def rules_of(store: Store, config: Config, run: StoredRun) -> Rules:
             return tried
     raise UsageError(
         f"run {run.id} was judged by other rules (digest {run.config[:12]}) than the configuration "
-        f"gives (digest {rules.digest()[:12]}): name the file it was run with by --config, or ask "
-        "with --with-config FILE what the rules of a file would have said"
+        f"gives (digest {rules.digest()[:12]}): {_way_back(run)}, or ask with --with-config FILE "
+        "what the rules of a file would have said"
+    )
+
+
+def _way_back(run: StoredRun) -> str:
+    if run.code == code_digest():
+        return "name the file it was run with by --config"
+    return (
+        f"it was made by other code ({run.code[:12]}, now {code_digest()[:12]}), whose defaults "
+        "may have been others. Replay it with that version, name its own file by --config"
     )
 
 

@@ -38,11 +38,15 @@ UntilOption = Annotated[
 ]
 CadenceOption = Annotated[
     str | None,
-    typer.Option("--cadence", help="day or snapshot; histories of the two are never mixed."),
+    typer.Option("--cadence", help="day, snapshot, pulse …: histories of their own."),
 ]
 KnownOption = Annotated[
     TimeOption,
-    typer.Option("--as-known", metavar="T", help="By what the desk knew at the end of this day."),
+    typer.Option(
+        "--as-known",
+        metavar="T",
+        help="By what the desk knew then: a day (its end) or a time, UTC.",
+    ),
 ]
 LiveOption = Annotated[
     bool,
@@ -87,8 +91,19 @@ def status(
         same = {c for c in ("venue", "cadence") if frame[c].nunique() == 1}
         columns = "as_of venue underlying cadence model status reason".split()
         columns = [c for c in columns if c not in same]
-        emit(frame, form, columns=columns, empty="no pass has been judged yet: misspec nightly")
+        nothing = _nothing_known("no pass has been judged yet: misspec nightly", as_known, at)
+        emit(frame, form, columns=columns, empty=nothing)
         fail_on(store, fail)
+
+
+def _nothing_known(otherwise: str, as_known: str | None, at: str | None = None) -> str:
+    """Return what to say of an empty answer."""
+    if as_known is not None:
+        return (
+            f"nothing of this was known by {as_known}; with --assume-live, backfilled nights count "
+            "as known at their own time"
+        )
+    return otherwise if at is None else f"nothing was judged by {at}"
 
 
 def in_order(board: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
@@ -151,11 +166,15 @@ def history(
     if scope is None and (frame["scope"] == "chain").any():
         frame = frame[frame["scope"] == "chain"]
     if plot is None:
-        columns = "as_of venue underlying model metric scope value unit n stderr run_id".split()
-        emit(frame, form, columns=columns, empty=f"no value of {metric} in this range")
+        columns = "as_of venue underlying cadence model metric scope value unit n stderr run_id"
+        # One cadence goes without saying; two are two histories and must not read as one.
+        shown = [c for c in columns.split() if c != "cadence" or frame[c].nunique() > 1]
+        nothing = _nothing_known(f"no value of {metric} in this range", as_known)
+        emit(frame, form, columns=shown, empty=nothing)
         return
     if frame["cadence"].nunique() > 1:
-        raise UsageError("this history has two cadences: choose with --cadence day or snapshot")
+        held = ", ".join(sorted(frame["cadence"].unique()))
+        raise UsageError(f"these are histories of several cadences ({held}): choose by --cadence")
     console = stdout_console()
     drawn = plot_history(frame, plot, width=console.width, colour=console.is_terminal)
     if plot == TERMINAL:

@@ -86,6 +86,19 @@ def upgrade(context: typer.Context) -> None:
 
 
 @db.command()
+def downgrade(context: typer.Context) -> None:
+    """Refuse, and say what to do instead: an older schema has no place for what is stored."""
+    from monitor.errors import UsageError
+    from monitor.store import open_store
+
+    with open_store(desk_of(context).config.database, readonly=True) as store:
+        raise UsageError(
+            f"{store.address}: history is not thrown away, so no migration is taken back. To use "
+            "an older version of misspec, restore the backup made before its upgrade"
+        )
+
+
+@db.command()
 def current(context: typer.Context) -> None:
     """Print where the database's schema stands: current, older, newer or empty."""
     from monitor.store import open_store

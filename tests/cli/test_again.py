@@ -96,3 +96,50 @@ def test_the_board_and_the_history_are_told_as_known_then(desk: Any) -> None:
     assert {r["as_of"][:10] for r in json.loads(live.out)} == {"2026-01-05", "2026-01-06"}
     board = desk("status", *known, "--assume-live", "-f", "json")
     assert {r["as_of"][:10] for r in json.loads(board.out)} == {"2026-01-06"}
+
+
+def test_nothing_known_then_is_told_from_nothing_there(desk: Any) -> None:
+    for words in ("status", "history --metric rmse_iv"):
+        answer = desk(*words.split(), "--as-known", "2026-01-06")
+        assert answer.code == 0
+        assert "nothing of this was known by 2026-01-06; with --assume-live" in answer.out
+    assert "nothing was judged by 2025-01-01" in desk("status", "--at", "2025-01-01").out
+
+
+def test_two_cadences_do_not_read_as_one_history(
+    home: Path, recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copytree(home, tmp_path / "home")
+    monkeypatch.setenv("MISSPEC_HOME", str(copy))
+    monkeypatch.setenv("MISSPEC_MODELS", "black,svi")
+    words = "history --metric rmse_iv --model svi".split()
+    assert "cadence" not in run(*words).out
+    every = run("backfill", "--archive", str(recorded), "--every", "snapshot", "--model", "svi")
+    assert every.code == 0
+    lines = run(*words).out.splitlines()
+    assert "cadence" in lines[0]
+    assert len(lines) == 2 + 8
+    drawn = run(*words, "--plot", "terminal")
+    assert (drawn.code, "day, snapshot" in drawn.err) == (2, True)
+
+
+def test_a_run_of_another_version_says_so_before_its_rules_are_blamed(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MISSPEC_HOME", str(home))
+    monkeypatch.setenv("MISSPEC_MODELS", "black,svi,heston")
+    with open_store(f"sqlite:///{home / 'misspec.db'}", readonly=True) as store:
+        run_id = run_ids(store)[0]
+    path = tmp_path / "strict.toml"
+    path.write_text("[judgement]\nmin_quotes = 100000\n", encoding="utf-8")
+    own = run("--config", str(path), "replay", run_id)
+    assert (own.code, "by other rules" in own.err, "other code" in own.err) == (2, True, False)
+    monkeypatch.setattr("monitor.replay.code_digest", lambda: "0" * 64)
+    other = run("--config", str(path), "replay", run_id)
+    assert (other.code, "it was made by other code" in other.err) == (2, True)
+
+
+def test_a_migration_is_not_taken_back(desk: Any) -> None:
+    answer = desk("db", "downgrade")
+    assert (answer.code, answer.out) == (2, "")
+    assert "restore the backup made before its upgrade" in answer.err
