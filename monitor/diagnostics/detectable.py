@@ -2,8 +2,9 @@
 
 A bucket is one expiry's wing. Its misfit is the precision-weighted mean of its residuals. An
 error of the market's smile against the model moves it by less than itself, because the fit follows
-in part; noise of the quotes moves it too, and so does whatever moves it on usual nights. The
-smallest detectable error is the one that a two-sided test at 5 % finds on four nights of five.
+in part; noise of the quotes moves it too, and so does whatever moves it from one usual night to
+the next. The smallest detectable error is the one that a two-sided test at 5 % finds on four nights
+of five.
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ def bucket_z(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     unit="vol",
     level="model",
     definition="Smallest error of a bucket's vols that tonight's quotes, with the usual nightly "
-    "movement of such a bucket's misfit, would show at 5 % two-sided with 80 % power.",
+    "change of such a bucket's misfit, would show at 5 % two-sided with 80 % power.",
     source=SOURCE,
     needs="quiet nights and 10 nights of class_bias_iv, if any; else bid and ask alone",
 )
@@ -204,7 +205,7 @@ def detectable(evidence: Evidence, *, by_quotes_alone: bool = False) -> FloatArr
     answer = -np.sum(buckets.weights * left, axis=0)
     usual = np.zeros(len(buckets.scope))
     if not by_quotes_alone:
-        usual = np.array([_usual(evidence, scope) for scope in CLASSES])[buckets.of_class]
+        usual = usual_of_buckets(evidence)
     # A fit that takes a whole bucket leaves rounding for noise: the answer is what counts.
     seen = (answer > _LEAST_ANSWER) & (noise > 0.0)
     error = _TIMES_DEVIATION * np.sqrt(noise + usual**2)
@@ -218,15 +219,21 @@ def is_seen(error: float, tolerance: float | None) -> bool:
     return bool(np.isfinite(error)) and (tolerance is None or error <= tolerance)
 
 
+def usual_of_buckets(evidence: Evidence) -> FloatArray:
+    """Return by how much each bucket's misfit moves over a usual night, vol; 0 while unknown."""
+    usual = np.array([_usual(evidence, scope) for scope in CLASSES])
+    return usual[buckets_of(evidence.quotes).of_class]
+
+
 def _usual(evidence: Evidence, scope: str) -> float:
-    """Return by how much a class's misfit moves on usual nights: robustly, 0 while unknown."""
+    """Return by how much a class's misfit moves over a usual night: robustly, 0 while unknown."""
     assert evidence.model is not None
     series: Series | None = evidence.history.series.get(
         (evidence.model.name, "class_bias_iv", scope)
     )
     if series is None or len(series) < _LEAST_NIGHTS:
         return 0.0
-    return float(1.4826 * np.median(np.abs(series.value - np.median(series.value))))
+    return float(1.4826 * np.median(np.abs(np.diff(series.value))))
 
 
 def _law(evidence: Evidence) -> ResidualLaw:

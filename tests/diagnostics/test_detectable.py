@@ -59,10 +59,10 @@ def test_it_grows_with_spreads_and_with_the_usual_movement_and_with_what_the_fit
     narrow = value("detectable_iv", fitted(CHAIN), PUT)
     wide = value("detectable_iv", fitted(chain(n_strikes=13, width_iv=0.03)), PUT)
     assert wide == pytest.approx(3.0 * narrow, rel=0.05)
-    still, busy = moving(EVIDENCE, 0.0), moving(EVIDENCE, 0.01)
+    still, busy = moving(EVIDENCE, 0.0), moving(EVIDENCE, 0.01, nights=400)
     assert value("detectable_iv", still, PUT) == value("detectable_iv", EVIDENCE, PUT)
-    # 2.8 deviations of a per cent a night, drawn 40 times.
-    assert value("detectable_iv", busy, PUT) == pytest.approx(0.028, rel=0.3)
+    # 2.8 deviations of the difference of two nights of a per cent each, drawn 400 times.
+    assert value("detectable_iv", busy, PUT) == pytest.approx(0.028 * 2**0.5, rel=0.15)
     few = moving(EVIDENCE, 0.01, nights=9)
     assert value("detectable_iv", few, PUT) == value("detectable_iv", EVIDENCE, PUT)
     # SVI follows a wing of one expiry further than five parameters for all of them do.

@@ -10,7 +10,7 @@ its error::
         0.0150  0.9520 ± 0.0005  0.9521 ± 0.0012  0.9520 ± 0.0005  0.9569 ± 0.0012
         0.0500  0.9510 ± 0.0006  0.9513 ± 0.0013  0.9512 ± 0.0005  0.9583 ± 0.0013
     found at the detectable size, usual 0.0: 0.7925 ± 0.0091
-    found at the detectable size, usual 0.002: 0.7635 ± 0.0095
+    found at the detectable size, usual 0.002: 0.7690 ± 0.0094
 """
 
 from __future__ import annotations
