@@ -8,7 +8,7 @@ import numpy as np
 
 from monitor.arrays import BoolArray, FloatArray, IntArray
 from monitor.calibration.fit import FitStatus
-from monitor.calibration.objective import model_vol, slice_residuals, surface_residuals
+from monitor.calibration.objective import Chart, model_vol, slice_residuals, surface_residuals
 from monitor.calibration.settings import CalibrationSettings
 from monitor.conventions import expiry_label
 from monitor.market.quotes import Quotes
@@ -118,9 +118,19 @@ def _descend(problem: Problem, start: FloatArray, wanted: int) -> tuple[Solution
     """
     model, grid, quotes = problem.model, problem.grid, problem.quotes
 
+    bounds = problem.held_bounds
+    # What is held keeps its value to the bit, and may lie where no logarithm is.
+    shift = [
+        p.log_from if free else None
+        for p, free in zip(model.tiled(grid), problem.free, strict=True)
+    ]
+    chart = Chart(*bounds, np.array([np.nan if s is None else s for s in shift]))
+
     def solve(x: FloatArray, used: BoolArray | None) -> Solution:
-        residuals = surface_residuals(model, grid, quotes, used)
-        return solve_bounded(residuals, x[None], *problem.held_bounds, problem.tolerances)
+        residuals = surface_residuals(model, grid, quotes, chart, used)
+        low, high = (chart.of(bound) for bound in bounds)
+        end = solve_bounded(residuals, chart.of(x)[None], low, high, problem.tolerances)
+        return replace(end, x=chart.params(end.x))
 
     end = solve(start, None)
     if np.isfinite(end.cost[0]):

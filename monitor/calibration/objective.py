@@ -6,6 +6,7 @@ the model has no vol: such a point is not finite and the solver does not step th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -35,17 +36,52 @@ def model_vol(model: Model, params: FloatArray, grid: Grid) -> tuple[FloatArray,
         return iv, gradient / (2.0 * iv * grid.tau_of_point)[:, None]
 
 
+@dataclass(frozen=True)
+class Chart:
+    """The coordinates of a search: some parameters by their logarithm, see `Parameter.log_from`.
+
+    Attributes
+    ----------
+    lower, upper : ndarray of shape (P,)
+        Bounds of the parameters themselves.
+    shift : ndarray of shape (P,)
+        NaN where a parameter is its own coordinate.
+    """
+
+    lower: FloatArray
+    upper: FloatArray
+    shift: FloatArray
+
+    def of(self, x: FloatArray) -> FloatArray:
+        """Return the coordinates of parameters, shape (..., P)."""
+        by_log = np.isfinite(self.shift)
+        return np.where(by_log, np.log(np.where(by_log, x + self.shift, 1.0)), x)
+
+    def params(self, y: FloatArray) -> FloatArray:
+        """Return the parameters at coordinates, exactly at a bound where the coordinates are."""
+        by_log = np.isfinite(self.shift)
+        x = np.where(by_log, np.exp(np.where(by_log, y, 0.0)) - self.shift, y)
+        x = np.where(by_log & (y <= self.of(self.lower)), self.lower, x)
+        return np.where(by_log & (y >= self.of(self.upper)), self.upper, x)
+
+    def slope(self, x: FloatArray) -> FloatArray:
+        """Return dx/dy at parameters."""
+        return np.where(np.isfinite(self.shift), x + self.shift, 1.0)
+
+
 def surface_residuals(
-    model: Model, grid: Grid, quotes: Quotes, used: BoolArray | None = None
+    model: Model, grid: Grid, quotes: Quotes, chart: Chart, used: BoolArray | None = None
 ) -> Residuals:
     """Return the residuals of one vector for the whole surface: a batch of one problem.
 
-    `used`, shape (n,): quotes that count; all where it is not given.
+    The vector is in coordinates of `chart`. `used`, shape (n,): quotes that count; all where it is
+    not given.
     """
 
-    def residuals(x: FloatArray, which: IntArray) -> tuple[FloatArray, FloatArray]:
-        iv, gradient = model_vol(model, x[0], grid)
-        r, J = (iv - quotes.iv) / quotes.noise, gradient / quotes.noise[:, None]
+    def residuals(y: FloatArray, which: IntArray) -> tuple[FloatArray, FloatArray]:
+        x = chart.params(y[0])
+        iv, gradient = model_vol(model, x, grid)
+        r, J = (iv - quotes.iv) / quotes.noise, gradient * chart.slope(x) / quotes.noise[:, None]
         if used is not None:
             r, J = np.where(used, r, 0.0), np.where(used[:, None], J, 0.0)
         return r[None], J[None]

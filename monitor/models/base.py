@@ -30,6 +30,9 @@ class Parameter:
         parameter is what the model claims to be constant, and its jump is instability.
     meaning : str
         One line, with the unit.
+    log_from : float or None
+        Where given, the calibration searches the logarithm of the parameter plus this: for what
+        spans decades, where equal steps are equal factors. Below this, steps are steps again.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Parameter:
     upper: float
     role: Literal["state", "structure"]
     meaning: str
+    log_from: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

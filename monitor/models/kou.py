@@ -19,7 +19,7 @@ from monitor.models.spectral import FourierModel, level_of, skew_sign, within
 from monitor.numerics.complexes import ComplexArray
 
 # Jumps of a start: intensity, and the share of the variance that they have.
-_STARTS = ((12.0, 0.4), (2.0, 0.4), (60.0, 0.4))
+_STARTS = ((2.0, 0.4), (12.0, 0.4))
 
 
 def kou_jumps_log_cf(
@@ -72,7 +72,7 @@ class Kou(FourierModel):
     )
 
     def starts(self, grid: Grid, iv: FloatArray, noise: FloatArray) -> FloatArray:
-        """Return starts of the market's variance near the money with jumps of three kinds."""
+        """Return starts of the market's variance near the money with jumps of two kinds."""
         level, tilt = level_of(grid), skew_sign(grid, iv, noise)
         out = []
         for lam, share in _STARTS:

@@ -16,7 +16,7 @@ from monitor.numerics.complexes import ComplexArray, complex_exp
 
 JUMPS = (
     # A jump every other day at most: more of them are diffusion by another name.
-    Parameter("lam", 0.0, 200.0, "structure", "jump intensity, per year"),
+    Parameter("lam", 0.0, 200.0, "structure", "jump intensity, per year", log_from=0.01),
     # A crash to a third, or a tripling, in one jump.
     Parameter("mu_j", -1.0, 1.0, "structure", "mean log jump"),
     # Below a tenth of a percent a jump cannot be told from the drift that compensates it.
@@ -24,7 +24,7 @@ JUMPS = (
 )
 SIGMA = Parameter("sigma", 0.01, 8.0, "state", "vol of the diffusion, per square root year")
 # Jumps of a start: intensity, and the share of the variance that they have.
-_STARTS = ((12.0, 0.4), (2.0, 0.4), (60.0, 0.4))
+_STARTS = ((2.0, 0.4), (12.0, 0.4))
 
 
 def merton_jumps_log_cf(
@@ -83,7 +83,7 @@ class Merton(FourierModel):
     parameters = (SIGMA, *JUMPS)
 
     def starts(self, grid: Grid, iv: FloatArray, noise: FloatArray) -> FloatArray:
-        """Return starts of the market's variance near the money with jumps of three kinds."""
+        """Return starts of the market's variance near the money with jumps of two kinds."""
         level, tilt = level_of(grid), skew_sign(grid, iv, noise)
         out = []
         for lam, share in _STARTS:

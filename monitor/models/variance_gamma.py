@@ -32,7 +32,7 @@ _GONE = 36.0
 _NODES_MAX = 400  # a quote's
 _NU_ROOM = 1e-3  # of 1 - theta_g nu - sigma^2 nu / 2: the forward exists above zero
 # Variance rates of a start, in years, and how far the drift leans.
-_STARTS = ((0.08, 0.4), (0.4, 0.4), (0.02, 0.4))
+_STARTS = ((0.08, 0.4), (0.4, 0.4))
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class VarianceGamma(Model):
     )
 
     def starts(self, grid: Grid, iv: FloatArray, noise: FloatArray) -> FloatArray:
-        """Return starts of the market's variance near the money with clocks of three speeds."""
+        """Return starts of the market's variance near the money with clocks of two speeds."""
         level, tilt = level_of(grid), skew_sign(grid, iv, noise)
         out = []
         for nu, lean in _STARTS:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from monitor.calibration.fit import FitStatus
+from monitor.calibration.objective import Chart
 from monitor.calibration.solve import (
     CalibrationSettings,
     calibrate,
@@ -199,3 +200,24 @@ def test_the_reference_variance_is_that_of_the_quote_nearest_the_money():
     grid = grid_of_tenors(np.array([30.0]), n=7)
     iv = np.linspace(0.5, 0.8, 7)
     assert grid_of(quotes_from(grid, iv)).w_ref[0] == iv[3] ** 2 * grid.tau[0]
+
+
+def test_what_is_searched_by_its_logarithm_comes_back_exactly_at_a_bound():
+    lower, upper = np.array([0.0, -1.0]), np.array([200.0, 1.0])
+    chart = Chart(lower, upper, np.array([0.01, np.nan]))
+    for x in (lower, upper):
+        np.testing.assert_array_equal(chart.params(chart.of(x)), x)
+    x = np.array([3.0, 0.5])
+    np.testing.assert_allclose(chart.params(chart.of(x)), x, rtol=1e-14)
+    step = 1e-6
+    slope = (chart.params(chart.of(x) + step) - chart.params(chart.of(x) - step)) / (2.0 * step)
+    np.testing.assert_allclose(chart.slope(x), slope, rtol=1e-8)
+
+
+def test_jumps_that_are_not_there_are_said_to_be_at_their_bound_or_to_have_no_size():
+    # Heston's own surface leaves Bates' jumps nothing to explain.
+    quotes = quotes_by(MODELS["heston"], TRUTH["heston"], GRID)
+    fit = calibrate(MODELS["bates"], quotes)
+    lam, mu_j, sigma_j = fit.params[5:]
+    assert fit.at_bound[5] == -1 or lam * (mu_j**2 + sigma_j**2) < 1e-3
+    assert np.max(np.abs(fit.iv - quotes.iv)) < 1e-5
