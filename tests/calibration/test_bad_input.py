@@ -11,7 +11,11 @@ from monitor.errors import DomainError
 from monitor.models import MODELS
 from tests.calibration.chains import grid_of_tenors, quotes_from
 
-NAMES = sorted(MODELS)
+# What takes seconds a chain in use takes too long here for every change of anything.
+NAMES = [
+    pytest.param(name, marks=pytest.mark.slow) if MODELS[name].cadence == "weekly" else name
+    for name in sorted(MODELS)
+]
 MINUTE = 1.0 / 1440.0
 QUICK = CalibrationSettings(restarts=2, max_evaluations=60)
 
