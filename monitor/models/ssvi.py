@@ -31,7 +31,7 @@ from monitor.models.slices import Rows
 
 RHO_MAX = 0.999
 PSI_MIN = 1e-6
-_SLOPE_MAX = 4.0 * (1.0 - 1e-6)  # strictly below Lee's bound
+SLOPE_MAX = 4.0 * (1.0 - 1e-6)  # strictly below Lee's bound
 _TINY = 1e-300
 
 
@@ -119,14 +119,14 @@ class Ssvi(CoupledSlices):
         ends = [-u[-1:], -d[-1:], u[:1] + d[:1]]
         A = np.concatenate([*rising, *density, *inside, *ends])
         b = np.zeros(len(A))
-        b[-3:] = -_SLOPE_MAX, -_SLOPE_MAX, 2.0 * PSI_MIN
+        b[-3:] = -SLOPE_MAX, -SLOPE_MAX, 2.0 * PSI_MIN
         return A, b
 
     def settled(self, y: FloatArray) -> FloatArray:
         """Return coordinates whose rounding has been put back inside the constraints."""
         g = np.maximum.accumulate(y[:, 0])
         u, d = (np.maximum.accumulate(a) for a in y[:, 1:].T)
-        top = np.minimum(4.0 * g, _SLOPE_MAX)
+        top = np.minimum(4.0 * g, SLOPE_MAX)
         return np.stack([g, np.minimum(u, top), np.minimum(d, top)], axis=1)
 
 
