@@ -278,6 +278,7 @@ class GeneratedMarket:
             ),
             smile,
             lambda expiry_ms, x: wandering.mids(expiry_ms, now_ms, x),
+            lambda expiry_ms, x: wandering.passing(expiry_ms, now_ms, x),
             self.break_ms,
         )
 

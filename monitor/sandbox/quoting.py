@@ -44,9 +44,6 @@ HABITS: Mapping[str, Habits] = {
 HALF_WIDTH_SHORT, HALF_WIDTH, HALF_WIDTH_LONG, HALF_WIDTH_FAR = 0.0003, 0.0009, 0.0011, 0.015
 _LEAST_HALF_WIDTH_TICKS = 0.25
 _WIDTH_SPREAD = 0.35
-# A maker's centre is off the mark by so many half-widths; with rounding to ticks the recorded
-# distance of mid from mark is .35 to .5 half-spreads.
-_CENTRE_SPREAD = 0.50
 _MOST_OFF = 0.95
 _ITM_ABSENT = 0.01
 _NO_OPEN_INTEREST, _NO_VOLUME = 0.16, 0.50
@@ -58,18 +55,21 @@ class Mood:
 
     Attributes
     ----------
-    lasting : ndarray
-        How far each mid lies off for many nights, in standard deviations; strikes alike.
-    lasting_share : float
-        Its part of the variance of mids; the rest is new every time.
+    smooth : ndarray
+        How far each mid lies off with its neighbours, in standard deviations of the whole.
+    own : float
+        Part of the variance of mids that is each strike's own, and new every time.
+    spread : float
+        Deviation of a maker's centre from the mark, in half-widths.
     width : ndarray
         Multiplies widths.
     quoted : ndarray of bool
         Whether there is a market at all.
     """
 
-    lasting: FloatArray
-    lasting_share: float
+    smooth: FloatArray
+    own: float
+    spread: float
     width: FloatArray
     quoted: BoolArray
 
@@ -115,11 +115,10 @@ def quote(
     wide = 0.5 * np.interp(delta, ITM_DELTAS, habits.in_the_money_width)
     half = np.where(in_the_money, np.maximum(half, wide), half) * np.exp(_WIDTH_SPREAD * draws[0])
     half = half * mood.width
-    stray = np.sqrt(mood.lasting_share) * mood.lasting
-    stray = stray + np.sqrt(1.0 - mood.lasting_share) * draws[1]
+    stray = mood.smooth + np.sqrt(mood.own) * draws[1]
     # What is fair stays inside the spread: else some strike of hundreds would always offer the
     # forward away from where it is, which on the recorded chains 0.4 % of expiries do.
-    centre = fair + half * np.clip(_CENTRE_SPREAD * stray, -_MOST_OFF, _MOST_OFF)
+    centre = fair + half * np.clip(mood.spread * stray, -_MOST_OFF, _MOST_OFF)
     bid, ask = to_tick(centre - half, up=False), to_tick(centre + half, up=True)
     # A maker who would bid nothing does not bid; nobody offers for nothing.
     bid = np.where((bid <= 0.0) | absent[0] | ~mood.quoted, np.nan, bid)

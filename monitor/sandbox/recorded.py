@@ -9,7 +9,7 @@ deviations of fits.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from monitor.sandbox.law import Jumps, Surface, Truth, Wander
 
@@ -85,10 +85,29 @@ RICH: Mapping[str, Truth] = {
     "ETH": _rich(Truth(2_100.0, 0.30, 9.0, 0.38, 4.8, -0.20), Jumps(20.0, -0.02, 0.075), "ETH"),
 }
 
+
+@dataclass(frozen=True, slots=True)
+class Mids:
+    """How far mids stray from what is fair, and how alike neighbours and nights are.
+
+    Attributes
+    ----------
+    spread : float
+        Deviation in half-widths, before rounding to ticks.
+    lasting, passing : float
+        Shares of the variance that are smooth across strikes: over `LASTING_KNOTS` deviations and
+        for many nights; over `PASSING_KNOTS` and new every time. The rest is each strike's own.
+    """
+
+    spread: float
+    lasting: float
+    passing: float
+
+
 # Mids against marks, in half-spreads: root mean square .47 (BTC) and .33 (ETH). Of the variance,
 # .43 and .27 stay till the next night and .30 and .11 for ten; neighbouring strikes share .54 and
-# .43, the fifth .26 and .13. So: a smooth part that stays, and a part that is new every time.
-LASTING_SHARE: Mapping[str, float] = {"BTC": 0.45, "ETH": 0.30}
+# .43, the fifth .26 and .13. Rounding to ticks, each strike's own, takes its part of what is here.
+MIDS: Mapping[str, Mids] = {"BTC": Mids(1.00, 0.68, 0.13), "ETH": Mids(0.42, 0.34, 0.32)}
 LASTING_PERSISTENCE = 0.96
-# Deviations to expiry between knots of the smooth part: five strikes of a month are about 0.7.
-LASTING_KNOTS = 1.0
+# Deviations to expiry between knots: five strikes of a month are about 0.7.
+LASTING_KNOTS, PASSING_KNOTS = 1.0, 0.4

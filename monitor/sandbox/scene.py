@@ -15,7 +15,7 @@ from monitor.pricing.black import black_price
 from monitor.sandbox.calendar import Expiry, expiries
 from monitor.sandbox.faults import chosen_names
 from monitor.sandbox.quoting import HABITS, Mood, Quoted, interest, quote
-from monitor.sandbox.recorded import LASTING_SHARE
+from monitor.sandbox.recorded import MIDS
 from monitor.sandbox.truth import TrueSmile, true_variance
 from monitor.sandbox.worlds.base import AtExpiry, Regime
 
@@ -40,8 +40,9 @@ class Scene:
     ladders : tuple of ndarray
         Strikes of each expiry.
     smile : TrueSmile
-    lasting : callable
-        From an expiry and deviations from the forward to how far its mids lie off.
+    lasting, passing : callable
+        From an expiry and deviations from the forward to how far its mids lie off, for many nights
+        and at this moment.
     break_ms : int
         Of the world: what concerns one expiry is reckoned from there.
     """
@@ -54,6 +55,7 @@ class Scene:
     ladders: tuple[FloatArray, ...]
     smile: TrueSmile
     lasting: Callable[[int, FloatArray], FloatArray]
+    passing: Callable[[int, FloatArray], FloatArray]
     break_ms: int
 
     @property
@@ -150,13 +152,16 @@ def _rows(scene: Scene) -> tuple[IntArray, FloatArray]:
 
 
 def _mood(scene: Scene, names: tuple[str, ...], which: IntArray, x: FloatArray) -> Mood:
-    lasting = np.empty(len(x))
+    habits, smooth = MIDS[scene.underlying], np.empty(len(x))
+    parts = np.sqrt([habits.lasting, habits.passing])
     for j, expiry in enumerate(scene.listed):
         here = which == j
-        lasting[here] = scene.lasting(expiry.expiry_ms, x[here])
+        strays = [f(expiry.expiry_ms, x[here]) for f in (scene.lasting, scene.passing)]
+        smooth[here] = parts @ np.array(strays)
     width = scene.regime.width * np.where(_is_new(scene), _NEW_WIDTH, 1.0)
     has_market = chosen_names(names, scene.regime.quoted)
-    return Mood(lasting, LASTING_SHARE[scene.underlying], width[which], has_market)
+    own = 1.0 - habits.lasting - habits.passing
+    return Mood(smooth, own, habits.spread, width[which], has_market)
 
 
 def _shown_forward(scene: Scene) -> FloatArray:

@@ -15,12 +15,13 @@ from monitor.arrays import FloatArray
 from monitor.conventions import MS_PER_DAY
 from monitor.sandbox.law import Truth
 from monitor.sandbox.path import HISTORY_DAYS, HORIZON_DAYS, generator
-from monitor.sandbox.recorded import LASTING_KNOTS, LASTING_PERSISTENCE
+from monitor.sandbox.recorded import LASTING_KNOTS, LASTING_PERSISTENCE, PASSING_KNOTS
 
 _DAYS = HISTORY_DAYS + HORIZON_DAYS
 # A shape further out than this would cost arbitrage at one-day tenors.
 _FURTHEST = 2.5
 _KNOTS = np.arange(-5.0, 5.1) * LASTING_KNOTS
+_PASSING = np.arange(-12.0, 12.1) * PASSING_KNOTS
 # The longest an option is listed, with a quarter to spare.
 _LIFE_DAYS = 480
 
@@ -66,9 +67,13 @@ class Wandering:
         i = int(np.clip(day, 0, _LIFE_DAYS - 1))
         share = min(max(day - i, 0.0), 1.0)
         knots = series[i] + share * (series[i + 1] - series[i])
-        # Half-way between two independent knots a straight line has half the variance.
-        between = (np.clip(x, _KNOTS[0], _KNOTS[-1]) / LASTING_KNOTS) % 1.0
-        return np.interp(x, _KNOTS, knots) / np.sqrt(between**2 + (1.0 - between) ** 2)
+        return _smooth(x, _KNOTS, knots)
+
+    def passing(self, expiry_ms: int, now_ms: int, x: FloatArray) -> FloatArray:
+        """Return how far mids of one expiry lie off at this moment alone, likewise."""
+        day = expiry_ms // MS_PER_DAY
+        rng = generator(self._seed, self._underlying, "passing", day, now_ms)
+        return _smooth(x, _PASSING, rng.standard_normal(len(_PASSING)))
 
     @cached_property
     def _moves(self) -> FloatArray:
@@ -97,6 +102,13 @@ class Wandering:
         day, rest = divmod(now_ms - self._first_ms, MS_PER_DAY)
         share = rest / MS_PER_DAY
         return np.asarray(daily[day] + share * (daily[day + 1] - daily[day]))
+
+
+def _smooth(x: FloatArray, at: FloatArray, knots: FloatArray) -> FloatArray:
+    """Return a line through independent standard normals, of unit variance everywhere."""
+    # Half-way between two independent knots a straight line has half the variance.
+    between = ((np.clip(x, at[0], at[-1]) - at[0]) / (at[1] - at[0])) % 1.0
+    return np.interp(x, at, knots) / np.sqrt(between**2 + (1.0 - between) ** 2)
 
 
 def stationary(persistence: float, draws: FloatArray) -> FloatArray:
