@@ -1,0 +1,96 @@
+"""Does a residual grow with how an option is quoted, where it should grow with the smile alone?
+
+Sizes of z are ranked within each expiry's wing, so that what differs from place to place (tenor,
+moneyness, a bent wing) is left out; what is left is compared with ranks of width, tick and open
+interest. Under a right model and the learnt noise all are independent: the error given is that of
+all orders of the ranks being alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from monitor.arrays import FloatArray, IntArray
+from monitor.diagnostics.base import Evidence, Metric, Outcome, metric
+from monitor.diagnostics.places import WINGS, wing_index
+from monitor.diagnostics.residual import residual_z
+from monitor.outcome import Rejection
+
+_LEAST = 20  # quotes: fewer order too few ways for a normal deviate
+
+
+@metric(
+    "quoting_correlation",
+    unit="1",
+    level="model",
+    definition="Rank correlation of the size of z, within each expiry's wing, with width in vol, "
+    "tick in vol, age and open interest; over its standard error a normal deviate if the model "
+    "is right. Positive: residuals grow with it.",
+    source="Spearman (1904); stratified as van Elteren (1960), error by permutation within strata",
+    needs="quiet nights, if any; else bid and ask alone",
+)
+def quoting_correlation(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield how sizes of residuals go with each trait of a quote."""
+    assert evidence.model is not None
+    quotes = evidence.quotes
+    size = np.abs(residual_z(evidence))
+    place = quotes.expiry_index * len(WINGS) + wing_index(quotes)
+    traits = {
+        "width": quotes.iv_ask - quotes.iv_bid,
+        "tick": quotes.tick / quotes.vega,
+        "open_interest": quotes.open_interest,
+    }
+    subject = f"{metric.name}/{evidence.model.name}/trait"
+    for name, trait in traits.items():
+        known = np.isfinite(size) & np.isfinite(trait)
+        n = int(known.sum())
+        found = ranked_together(size[known], trait[known], place[known])
+        if n < _LEAST or found is None:
+            detail = f"{n} quotes with z and {name}, at least {_LEAST} that differ wanted"
+            yield Rejection("metric", "not_enough_data", f"{subject}:{name}", detail)
+        else:
+            yield metric.value(evidence, found[0], scope=f"trait:{name}", n=n, stderr=found[1])
+    # No venue's chain gives the time of each quote; the age of the chain is a metric of its own.
+    yield Rejection("metric", "no_quote_times", f"{subject}:age", "quotes come without their times")
+
+
+def ranked_together(x: FloatArray, y: FloatArray, stratum: IntArray) -> tuple[float, float] | None:
+    """Return the rank correlation within strata and its error if there is none.
+
+    None where all are alike in every stratum.
+
+    Parameters
+    ----------
+    x, y : ndarray of shape (n,)
+    stratum : ndarray of shape (n,)
+    """
+    stratum = np.unique(stratum, return_inverse=True)[1]
+    count = np.bincount(stratum)
+    a, b = (_shares(v, stratum, count) for v in (x, y))
+    product = float(a @ b)
+    squares_a, squares_b = np.bincount(stratum, a * a), np.bincount(stratum, b * b)
+    several = count > 1
+    variance = float(np.sum((squares_a * squares_b)[several] / (count[several] - 1)))
+    if not variance > 0.0:
+        return None
+    scale = float(np.sqrt(np.sum(squares_a) * np.sum(squares_b)))
+    return product / scale, float(np.sqrt(variance)) / scale
+
+
+def _shares(x: FloatArray, stratum: IntArray, count: IntArray) -> FloatArray:
+    """Return ranks within strata, ties at their mean, as shares about zero: a large stratum counts
+    by its quotes and not by their squares.
+    """
+    order = np.lexsort((x, stratum))
+    first = np.cumsum(count) - count
+    rank = np.arange(len(x)) - first[stratum[order]] + 1.0
+    # Equal values of one stratum stand together and share a rank.
+    new = np.ones(len(x), np.bool_)
+    new[1:] = (np.diff(x[order]) != 0.0) | (np.diff(stratum[order]) != 0)
+    tie = np.cumsum(new) - 1
+    shared = np.bincount(tie, rank) / np.bincount(tie)
+    out = np.empty(len(x))
+    out[order] = shared[tie]
+    return np.asarray((out - 0.5 * (count[stratum] + 1)) / count[stratum])
