@@ -136,8 +136,8 @@ class LocalVol(Ssvi):
         if there[1:].max() >= top:
             # No wing may be steeper; from here variance grows by the width of the bottom alone.
             there[1:] *= top / there[1:].max()
-            slope = np.array([end[0] / t, 0.0, 0.0])
             there[0] = end[0] * t * end[1:].max() / (at * top)
+            slope = np.array([there[0] / t, 0.0, 0.0])
         return there, slope
 
     def _step_to(
