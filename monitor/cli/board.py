@@ -19,6 +19,7 @@ from monitor.cli.context import (
     emit,
     fail_on,
     lower_bound,
+    stderr_console,
     stdout_console,
     upper_bound,
 )
@@ -27,6 +28,8 @@ from monitor.report.form import Format
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from monitor.store import Store
 
 TimeOption = str | None
 SinceOption = Annotated[
@@ -93,7 +96,20 @@ def status(
         columns = [c for c in columns if c not in same]
         nothing = _nothing_known("no pass has been judged yet: misspec nightly", as_known, at)
         emit(frame, form, columns=columns, empty=nothing)
+        if at is None and as_known is None:
+            _warn_of_jobs(store)
         fail_on(store, fail)
+
+
+def _warn_of_jobs(store: Store) -> None:
+    """Say on stderr what the watchdog found: a board may be older than it looks."""
+    from monitor.store.frames import alerts_frame
+
+    alerts = alerts_frame(store)
+    for row in alerts[alerts["cause"] == "job"].to_dict("records"):
+        stderr_console().print(
+            f"{row['severity']} job incident {row['id']}: {row['message']}", soft_wrap=True
+        )
 
 
 def _nothing_known(otherwise: str, as_known: str | None, at: str | None = None) -> str:

@@ -13,6 +13,7 @@ import pytest
 from monitor.config import load_config
 from monitor.incidents.base import Event
 from monitor.store import open_store
+from monitor.store.watch import expect
 from monitor.store.writer import record_job, write_assessment
 from monitor.verdict.base import Severity
 from tests.cli.conftest import Answer, run
@@ -126,6 +127,21 @@ def test_the_watchdog_says_in_words_and_by_its_code_what_is_wrong(
     assert run("alerts", "receipt", "ZZZZ").code == 2
     code = data("alerts", "outbox", "--all")[-1]["title"]
     assert code.startswith("[TEST]")
+
+
+def test_the_board_says_on_stderr_that_a_job_is_missing(
+    incident: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("status").err == ""
+    due = (NOW - timedelta(minutes=50)).replace(second=0, microsecond=0)
+    monkeypatch.setenv("MISSPEC_SCHEDULE__NIGHTLY", f"{due.minute} {due.hour} * * *")
+    with open_store(load_config().database) as store:
+        expect(store, "nightly", [("deribit", "BTC")], wall=NOW - timedelta(days=3))
+    assert run("watchdog").code == 1
+    answer = run("status", "--format", "json")
+    assert answer.err.startswith("red job incident ")
+    assert "deribit BTC missing" in answer.err
+    assert json.loads(answer.out)
 
 
 def test_a_receipt_without_a_test_message_is_refused(incident: str) -> None:

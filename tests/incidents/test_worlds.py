@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -47,12 +48,22 @@ def test_a_data_fault_world_makes_one_incident_of_cause_data(name: str) -> None:
     assert {e for _, e, *_ in later} <= {Event.SEEN, Event.HELD}
 
 
-def test_a_broken_chain_inhibits_what_the_models_would_say_of_it() -> None:
+def crossed(chain: Snapshot) -> Snapshot:
+    return replace(chain, bid=chain.ask, ask=chain.bid)
+
+
+def halved(chain: Snapshot) -> Snapshot:
+    return replace(chain, n_listed=3 * len(chain))
+
+
+# A crossed chain leaves no quote to use, and is no second trouble of liquidity for that.
+@pytest.mark.parametrize("fault", [crossed, halved])
+def test_a_broken_chain_inhibits_what_the_models_would_say_of_it(
+    fault: Callable[[Snapshot], Snapshot],
+) -> None:
     world = open_world("calm")
     chains = [world.snapshot("BTC", evening_ms(n)) for n in range(6)]
-    told = lived(
-        [replace(c, n_listed=3 * len(c)) if n in (3, 4) else c for n, c in enumerate(chains)]
-    )
+    told = lived([fault(c) if n in (3, 4) else c for n, c in enumerate(chains)])
     # The model's own trouble opens on its second night, is not heard while the chain is broken, and
     # is where it was when it can be judged.
     assert [(n, e, cause) for n, e, cause, _ in told if n < 5] == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -199,6 +200,45 @@ def test_a_user_without_rights_is_told_which_are_missing(postgres: str) -> None:
         pytest.raises(StoreUnavailable, match="does not give this user the right: grant it"),
     ):
         runs_frame(store)
+
+
+def test_a_server_that_has_no_room_for_another_connection_is_said_to_be_full(
+    postgres: str,
+) -> None:
+    with open_store(postgres) as admin, admin.writing() as connection:
+        connection.execute(text("DROP ROLE IF EXISTS crowded"))
+        connection.execute(text("CREATE ROLE crowded LOGIN CONNECTION LIMIT 0"))
+    url = make_url(postgres).set(username="crowded").render_as_string(hide_password=False)
+    with open_store(url) as store, pytest.raises(StoreUnavailable, match="SQLSTATE 53300"):
+        store.check()
+
+
+def test_a_wrong_password_is_said_to_be_one_and_not_repeated(postgres: str) -> None:
+    with open_store(postgres) as admin, admin.writing() as connection:
+        connection.execute(text("DROP ROLE IF EXISTS guarded"))
+        connection.execute(text("CREATE ROLE guarded LOGIN PASSWORD 'right'"))
+        file = Path(str(connection.scalar(text("SHOW hba_file"))))
+        before = file.read_text(encoding="utf-8")
+        file.write_text(f"local all guarded scram-sha-256\n{before}", encoding="utf-8")
+        connection.execute(text("SELECT pg_reload_conf()"))
+    try:
+        user = make_url(postgres).set(username="guarded", password=PASSWORD)
+        with (
+            open_store(user.render_as_string(hide_password=False)) as store,
+            pytest.raises(StoreUnavailable, match="SQLSTATE 28P01") as refused,
+        ):
+            _until_refused(store)
+        assert PASSWORD not in f"{refused.value!r} {refused.value.__cause__}"
+    finally:
+        file.write_text(before, encoding="utf-8")
+
+
+def _until_refused(store: Store) -> None:
+    """Ask until the server has read its rules again, for two seconds at most."""
+    for _ in range(40):
+        store.check()
+        store.close()
+        time.sleep(0.05)
 
 
 def test_a_connection_that_the_server_cut_is_replaced(postgres: str) -> None:
