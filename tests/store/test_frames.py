@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from monitor.assessment import Stream
 from monitor.conventions import from_ms
@@ -16,7 +17,7 @@ from monitor.errors import UnknownNameError, UsageError
 from monitor.incidents.base import Event, State
 from monitor.store import Store
 from monitor.store.desk import acknowledge, resolve
-from monitor.store.folder import views
+from monitor.store.folder import sql_folder, views
 from monitor.store.frames import ALERTS, HISTORY, STATUS
 from monitor.store.reader import (
     alerts_frame,
@@ -131,6 +132,18 @@ def test_every_published_view_can_be_read(filled: Store) -> None:
     with filled.reading() as connection:
         for name, _ in views():
             connection.execute(text(f"SELECT * FROM {name} LIMIT 1")).all()
+
+
+def test_the_published_columns_of_every_view_are_there_in_their_order(store: Store) -> None:
+    page = (sql_folder() / "README.md").read_text(encoding="utf-8")
+    told = {
+        line[1]: re.findall(r"`(\w+)`", line[2])
+        for line in re.finditer(r"^\| `(\w+)` \|[^|]*\| (.*) \|$", page, flags=re.MULTILINE)
+    }
+    with store.reading() as connection:
+        found = inspect(connection)
+        columns = {n: [c["name"] for c in found.get_columns(n)] for n in found.get_view_names()}
+    assert columns == told
 
 
 def test_the_history_can_be_narrowed_by_every_key_and_by_time(filled: Store) -> None:
