@@ -1,8 +1,8 @@
 """misspec: says every night whether option models still describe the market.
 
 Imports run one way only; `tests/architecture` holds the table. From the ways in to the ground:
-cli; flows, dashboard, report, proving; rehearsal; backfill; jobs, replay; pipeline, health,
-questions; config;
+cli; flows, dashboard, proving; rehearsal, report; backfill, validation; jobs, replay; pipeline,
+health, questions; config;
 venues, sandbox, store, channels; archive; recollect, scaleout; assess; assessment; incidents;
 verdict; diagnostics; replication, stress; calibration; market, models; pricing; numerics;
 conventions; registry, outcome, arrays; errors.
@@ -11,7 +11,9 @@ conventions; registry, outcome, arrays; errors.
 __version__ = "0.1.0"
 
 # The Python interface, found when asked for: importing `monitor` alone loads nothing.
-_QUESTIONS = ("history", "status", "surface", "parameters", "compare")
+_QUESTIONS = dict.fromkeys(
+    ("history", "status", "surface", "parameters", "compare"), "monitor.questions"
+) | {"ranking": "monitor.validation.asked"}
 
 
 def __getattr__(name: str) -> object:
@@ -19,4 +21,4 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'monitor' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module("monitor.questions"), name)
+    return getattr(import_module(_QUESTIONS[name]), name)

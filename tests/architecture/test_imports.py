@@ -32,9 +32,9 @@ LINES = [
     "config",
     "pipeline health telling questions keeping",
     "jobs watchdog replay scoring",
-    "backfill",
-    "rehearsal",
-    "flows dashboard report proving",
+    "backfill validation",
+    "rehearsal report",
+    "flows dashboard proving",
     "cli",
 ]
 HEIGHT = {room: height for height, line in enumerate(LINES) for room in line.split()}
@@ -62,6 +62,8 @@ HOMES = {
     "prefect": {"flows", "cli"},
     "distributed": {"scaleout"},
     "matplotlib": {"report"},
+    "arch": {"validation"},
+    "statsmodels": {"validation"},
     "plotext": {"report"},
     "typer": {"cli"},
     "pydantic_settings": {"config", "settings"},
