@@ -11,7 +11,20 @@ from typing import Annotated
 import typer
 
 from monitor import __version__
-from monitor.cli import again, alerts, board, care, demo, judge, known, night, pairs, prove, sandbox
+from monitor.cli import (
+    again,
+    alerts,
+    board,
+    care,
+    demo,
+    judge,
+    known,
+    night,
+    pairs,
+    prove,
+    sandbox,
+    weekly,
+)
 from monitor.cli.context import Desk
 from monitor.errors import MonitorError, UsageError
 
@@ -27,7 +40,20 @@ app = typer.Typer(
     "configuration · 3 only with --fail-on.",
 )
 
-for module in (demo, night, board, pairs, again, alerts, judge, known, sandbox, prove, care):
+for module in (
+    demo,
+    night,
+    board,
+    pairs,
+    again,
+    alerts,
+    judge,
+    known,
+    sandbox,
+    prove,
+    weekly,
+    care,
+):
     module.add_to(app)
 
 
