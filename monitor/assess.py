@@ -30,7 +30,7 @@ from monitor.diagnostics.base import (
 )
 from monitor.diagnostics.noise_model import learnt_noise
 from monitor.incidents.lifecycle import advance
-from monitor.judging import noted, rebased
+from monitor.judging import noted, rebased, referenced
 from monitor.market.build import build_quotes
 from monitor.market.quotes import Quotes
 from monitor.market.snapshot import Snapshot
@@ -219,7 +219,7 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
         use = rules.inventory.get(name, _NOT_IN_INVENTORY)
         judged = judge_model(name, fit, numbers, verdicts[0], use, rules.judgement, rules.drift)
         verdicts.append(judged)
-    verdicts = [noted(verdict, rules.judgements) for verdict in verdicts]
+    verdicts = [noted(referenced(v, metrics), rules.judgements) for v in verdicts]
     transitions = advance(
         verdicts,
         past.incidents,

@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from monitor.arrays import digest_of
 from monitor.assessment import Rules
 from monitor.conventions import from_ms
-from monitor.diagnostics.base import History, Series, SeriesKey
-from monitor.verdict.base import Status, Verdict
+from monitor.diagnostics.base import History, MetricValue, Series, SeriesKey
+from monitor.diagnostics.charting import OF_MODEL, OF_SMILE
+from monitor.diagnostics.headlines import all_headlines
+from monitor.verdict.base import Kind, Status, Verdict
 from monitor.verdict.inventory import ModelUse
 from monitor.verdict.judgement import Judgement, JudgementKind
 from monitor.verdict.market import MARKET
@@ -64,16 +67,26 @@ def rebased(history: History, judgements: Iterable[Judgement]) -> History:
         return history
 
     def start_of(key: SeriesKey) -> int | None:
-        model, metric, _ = key
         mine = [
             j.since_ms
             for j in since
-            if j.model in (None, model or MARKET) and j.subject in ("", metric)
+            if j.model in (None, key[0] or MARKET) and _concerns(j.subject, key)
         ]
         return max(mine, default=None)
 
     series = {key: _from(values, start_of(key)) for key, values in history.series.items()}
     return replace(history, series=series)
+
+
+def _concerns(headline: str, key: SeriesKey) -> bool:
+    """Return whether a series is what a headline is made of, or what was said of its charts."""
+    _, metric, scope = key
+    made_of = {s for h in all_headlines() if h.name == headline for s in h.sources}
+    return (
+        headline in ("", metric)
+        or scope.partition(":")[2] == headline
+        or (metric, scope) in made_of
+    )
 
 
 def _from(series: Series, start_ms: int | None) -> Series:
@@ -107,3 +120,28 @@ def _note(j: Judgement, verdict: Verdict) -> str | None:
     if j.kind is JudgementKind.EXCLUDE and is_market:
         return f"without {j.subject}: {signed}"
     return None
+
+
+def referenced(verdict: Verdict, metrics: Iterable[MetricValue]) -> Verdict:
+    """Return the verdict with the name of the reference that it judges change by, if it has one.
+
+    The name stands for the versions of all its headlines' references, which the run stores.
+    """
+    if any(f.kind is Kind.DATA for f in verdict.findings) and (
+        verdict.status is Status.INCONCLUSIVE
+    ):
+        return verdict
+    model = None if verdict.model == MARKET else verdict.model
+    mine = [
+        m
+        for m in metrics
+        if m.model == model and m.metric in (OF_MODEL.reference, OF_SMILE.reference)
+    ]
+    versions = sorted((m.scope, m.value) for m in mine if m.scope.startswith("version:"))
+    if not versions:
+        return verdict
+    last = int(max(m.value for m in mine if m.scope.startswith("ends:")))
+    day = f"{last // 10_000}-{last // 100 % 100:02d}-{last % 100:02d}"
+    nights = max(m.n for m in mine)
+    name = digest_of(versions)[:6]
+    return replace(verdict, reason=f"{verdict.reason} [{nights} nights to {day}, {name}]")

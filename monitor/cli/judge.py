@@ -188,13 +188,13 @@ def rebase(
 
     Change is then learnt anew, inconclusive until there are nights enough; levels are judged on.
     """
-    from monitor.diagnostics.drift import HISTORY_METRICS
+    from monitor.diagnostics.headlines import all_headlines
     from monitor.errors import UnknownNameError
     from monitor.models import MODELS
 
     if model not in (None, "market"):
         MODELS[model]
-    names = [name for name, _ in HISTORY_METRICS]
+    names = sorted({h.name for h in all_headlines()})
     if metric and metric not in names:
         raise UnknownNameError("headline", metric, names)
     said = _Said(author, reason, venue, underlying, since, for_, incident)

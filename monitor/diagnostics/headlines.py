@@ -231,9 +231,9 @@ def headlines_of(model: str | None) -> tuple[Headline, ...]:
 
 
 def all_headlines() -> tuple[Headline, ...]:
-    """Return every headline there is, the level and the places among them."""
-    models = {h.name: h for m in MODELS for h in headlines_of(m)}
-    return (*models.values(), *SMILE_HEADLINES, LEVEL, *PLACES)
+    """Return the headlines of every model, of the smile and the level; models share names."""
+    models = (h for m in MODELS for h in headlines_of(m))
+    return (*dict.fromkeys(models), *SMILE_HEADLINES, LEVEL)
 
 
 def sources() -> tuple[Source, ...]:
