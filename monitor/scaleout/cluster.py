@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.metadata import version
-from logging import ERROR
+from logging import ERROR, getLogger
 
 from distributed import Client, KilledWorker, LocalCluster
 
@@ -72,7 +72,14 @@ class Cluster(Team):
         """Leave the cluster; end it where it is our own."""
         self._client.close()
         if self._cluster is not None:
-            self._cluster.close()
+            # Its scheduler takes leave with a warning, which the cluster's own silence misses.
+            log = getLogger("distributed.scheduler")
+            level = log.level
+            log.setLevel(ERROR)
+            try:
+                self._cluster.close()
+            finally:
+                log.setLevel(level)
 
     def _require_same_footing(self, address: str | None) -> None:
         """Refuse workers whose numbers could not be ours."""

@@ -213,6 +213,33 @@ def test_a_user_who_may_read_alone_reads_and_is_refused_to_write(
         assert "does not give this user the right: grant it" in refused.err
 
 
+OTHER_VIEWS = "UPDATE facts SET value = 'another' WHERE name = 'views'"
+
+
+def test_views_of_another_version_are_replaced_by_whoever_may_and_named_to_others(
+    ask: Callable[..., Answer], server: str, tmp_path: Path
+) -> None:
+    for url in (f"sqlite:///{tmp_path / 'views.db'}", server):
+        assert ask(url, "backfill --archive {archive} --to 2026-01-06").code == 0
+        with open_store(url) as store, store.writing() as connection:
+            connection.execute(text(OTHER_VIEWS))
+            connection.execute(text("DROP VIEW verdict_board"))
+        if url == server:
+            with statements(
+                server,
+                "CREATE ROLE reader LOGIN;;GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader",
+                "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM reader;;DROP ROLE reader",
+            ):
+                reader = make_url(server).set(username="reader").render_as_string()
+                refused = ask(reader, "status")
+                assert (refused.code, refused.out) == (1, "")
+                assert "run `misspec db upgrade`, which replaces the views" in refused.err
+        assert ask(url, "status").code == 0
+        assert ask(url, "db current").out == "current\n"
+        with open_store(url) as store, store.reading() as connection:
+            assert connection.scalar(text("SELECT COUNT(*) FROM verdict_board")) == 2
+
+
 # --- archives -----------------------------------------------------------------------------------
 
 
