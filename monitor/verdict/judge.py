@@ -25,6 +25,7 @@ from monitor.verdict.explained import is_explained
 from monitor.verdict.inventory import ModelUse
 from monitor.verdict.numbers import Numbers
 from monitor.verdict.rules import JudgementRules
+from monitor.verdict.where import where
 
 _LONGEST_REASON = 120  # characters of a fit's account that a line of the board has room for
 
@@ -76,6 +77,12 @@ def judge_model(
     level = _level(numbers, use)
     if learning is not None:
         return Verdict(model, Status.INCONCLUSIVE, f"learning: {learning}; {level}", findings)
+    unseen = numbers.get("blind_vega")
+    if unseen is not None and unseen > rules.max_blind_vega:
+        # Nothing speaks against the model, and nothing could have: that is no proof of it.
+        least = "an error of its tolerance" if use.max_rmse_iv is not None else "any error"
+        words = f"not enough data: {unseen:.0%} of the listed vega could not have shown {least}"
+        return Verdict(model, Status.INCONCLUSIVE, f"{words}; {level}", findings)
     return Verdict(model, Status.ADEQUATE, level, findings)
 
 
@@ -155,6 +162,8 @@ def _drift(
             red = settled and material and lasting >= rules.persistent_nights
             severity = Severity.RED if red else Severity.AMBER
         message = f"{_moved(headline, now, usual, numbers)}: {score.value:+.1f} limits"
+        if headline.endswith("_iv"):
+            message += where("misfit_change_block", numbers).replace(" of it", " of the change")
         yield Finding(
             Kind.DRIFT,
             Cause.MISSPECIFICATION,
@@ -220,7 +229,7 @@ def _beyond(
         CHAIN,
         value,
         limit,
-        words + since,
+        words + since + where("misfit_block", numbers),
         numbers.get("book_misfit_gross_usd"),
     )
 

@@ -38,6 +38,9 @@ class JudgementRules:
         Median width over its usual one, beyond which the market is thin.
     max_rejected_growth : float
         Share of rejected quotes over its usual one, beyond which the market is thin.
+    max_blind_vega : float
+        Largest share of the listed vega that may be blind, see the metric, where a model is called
+        adequate.
     max_condition_log10 : float
         Condition beyond which a direction counts as flat.
     max_restarts_spread : float
@@ -65,6 +68,7 @@ class JudgementRules:
     max_butterfly_share: float = 0.02
     max_width_growth: float = 1.75
     max_rejected_growth: float = 0.20
+    max_blind_vega: float = 0.5
     max_condition_log10: float = 4.0
     max_restarts_spread: float = 3.0
     persistent_nights: int = 2

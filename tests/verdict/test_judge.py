@@ -291,3 +291,27 @@ def test_a_benchmark_never_pages_for_misfit_even_with_a_tolerance(values):
     verdict = judged(values, use=BENCHMARK, past=past)
     assert verdict.status is Status.MISSPECIFIED
     assert {f.severity for f in verdict.findings} == {None}
+
+
+def test_a_model_that_nothing_could_have_spoken_against_is_not_called_adequate():
+    thin = judged({"blind_vega": 0.51}, use=HEDGING)
+    assert thin.status is Status.INCONCLUSIVE
+    assert thin.reason.startswith("not enough data: 51% of the listed vega could not have shown an")
+    assert not thin.findings  # told nobody: it is no fault of feed or model
+    assert judged({"blind_vega": 0.50}).status is Status.ADEQUATE
+    # What is seen against it stands, however little is seen.
+    assert judged(BAD | {"blind_vega": 0.9}).status is not Status.INCONCLUSIVE
+
+
+def test_misfit_and_change_say_where_they_sit():
+    blocks = {
+        "misfit_block@block:wing:put": 0.2,
+        "misfit_block@block:bucket:2026-03-27/put": 0.6,
+        "misfit_change_block@block:expiry:2026-03-27": 0.4,
+    }
+    (misfit,) = judged(BAD | blocks).findings
+    assert misfit.message.endswith(", 60% of it in the put wing of 2026-03-27")
+    (moved,) = judged(MOVED | blocks, usual=USUAL).findings
+    assert moved.message.endswith(", 40% of the change in the expiry 2026-03-27")
+    (plain,) = judged(BAD).findings
+    assert " in the " not in plain.message
