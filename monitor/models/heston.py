@@ -62,7 +62,11 @@ def riccati(params: FloatArray, u: FloatArray, tau: FloatArray) -> Riccati:
 
 
 def heston_log_cf(
-    params: FloatArray, u: FloatArray, tau: FloatArray, gradient: bool
+    params: FloatArray,
+    u: FloatArray,
+    tau: FloatArray,
+    gradient: bool,
+    solved: Riccati | None = None,
 ) -> tuple[ComplexArray, ComplexArray | None]:
     r"""Return ln phi(u - i/2; tau) and its gradient by ``v0, kappa, theta_v, xi, rho``.
 
@@ -71,6 +75,8 @@ def heston_log_cf(
     params : ndarray of shape (5,)
     u, tau : ndarray of shape (N,)
     gradient : bool
+    solved : Riccati, optional
+        For callers that need it themselves.
 
     Returns
     -------
@@ -91,7 +97,7 @@ def heston_log_cf(
        stochastic volatility model. European Journal of Operational Research 263(2).
     """
     v0, kappa, theta_v, xi, rho = params
-    R = riccati(params, u, tau)
+    R = solved or riccati(params, u, tau)
     xi2 = xi * xi
     NP = R.N * R.P_inverse
     G = R.r * tau - (2.0 / xi2) * R.log

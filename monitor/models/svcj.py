@@ -27,7 +27,7 @@ _JUMP_SHARE = (0.3, 1.0, 0.5)
 
 
 def variance_jumps_log_cf(
-    params: FloatArray, u: FloatArray, tau: FloatArray, gradient: bool
+    params: FloatArray, R: Riccati, u: FloatArray, tau: FloatArray, gradient: bool
 ) -> tuple[ComplexArray, ComplexArray | None]:
     r"""Return the jumps' part of ln phi(u - i/2; tau), and its gradient by all ten parameters.
 
@@ -35,6 +35,8 @@ def variance_jumps_log_cf(
     ----------
     params : ndarray of shape (10,)
         ``v0, kappa, theta_v, xi, rho, lam, mu_j, sigma_j, mu_v, rho_j``.
+    R : Riccati
+        Heston's, at the first five parameters.
     u, tau : ndarray of shape (N,)
     gradient : bool
 
@@ -62,7 +64,6 @@ def variance_jumps_log_cf(
        affine jump diffusion processes. Operations Research 54(2).
     """
     _, _, _, xi, rho, lam, mu_j, sigma_j, mu_v, rho_j = params
-    R = riccati(params[:5], u, tau)
     iz = 0.5 + 1j * u
     variance = sigma_j * sigma_j
     a = 1.0 - (rho_j * mu_v) * iz
@@ -161,8 +162,9 @@ class Svcj(FourierModel):
     def log_cf(
         self, params: FloatArray, u: FloatArray, tau: FloatArray, gradient: bool
     ) -> tuple[ComplexArray, ComplexArray | None]:
-        diffusion, by_diffusion = heston_log_cf(params[:5], u, tau, gradient)
-        jumps, by_jumps = variance_jumps_log_cf(params, u, tau, gradient)
+        R = riccati(params[:5], u, tau)
+        diffusion, by_diffusion = heston_log_cf(params[:5], u, tau, gradient, R)
+        jumps, by_jumps = variance_jumps_log_cf(params, R, u, tau, gradient)
         if by_diffusion is None or by_jumps is None:
             return diffusion + jumps, None
         by_jumps[:5] += by_diffusion

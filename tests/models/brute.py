@@ -98,7 +98,7 @@ def variance_gamma(params) -> Characteristic:
 
 def svcj(params) -> Characteristic:
     lam, mu_j, sigma_j, mu_v, rho_j = params[5:]
-    x, weight = np.polynomial.legendre.leggauss(60)
+    x, weight = np.polynomial.legendre.leggauss(24)
 
     def cf(z, tau):
         # Panels towards zero: D starts like -s (z^2 + i z) / 2, a boundary layer for large z.

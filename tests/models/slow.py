@@ -1,4 +1,4 @@
-"""Slow, obvious twins of the Fourier engine: textbook formulas in thirty digits."""
+"""Slow, obvious twins of the characteristic functions: textbook formulas in thirty digits."""
 
 from __future__ import annotations
 
@@ -29,21 +29,6 @@ def heston_bates_cf(params: Sequence[float], tau: float) -> Characteristic:
         return mpmath.exp(psi)
 
     return cf
-
-
-def call_by_quadrature(cf: Characteristic, k: float, scale: float) -> mpmath.mpf:
-    """Return the call's premium over forward by Lewis' integral without a control variate.
-
-    `scale` is about the deviation of ln S, to place the panels.
-    """
-    k = mpmath.mpf(k)
-
-    def integrand(u: mpmath.mpf) -> mpmath.mpf:
-        return mpmath.re(mpmath.exp(-1j * u * k) * cf(u - mpmath.mpf(1) / 2 * 1j)) / (u * u + 0.25)
-
-    edges = [0.0, *(2.0**n / scale for n in range(-1, 10))]
-    integral = mpmath.quad(integrand, edges, method="gauss-legendre")
-    return 1 - mpmath.exp(k / 2) / mpmath.pi * integral
 
 
 def heston_log_cf_by_riccati(params: Sequence[float], z: complex, tau: float) -> complex:

@@ -10,7 +10,8 @@ from monitor.models import MODELS
 from monitor.models.merton import merton_jumps_log_cf
 from monitor.pricing.black import black_price
 from tests.calibration.chains import grid_of_tenors
-from tests.models.slow import call_by_quadrature, heston_bates_cf
+from tests.models.brute import bates, calls
+from tests.models.slow import heston_bates_cf
 from tests.models.test_heston import grid_at
 from tests.references import published
 
@@ -66,14 +67,12 @@ def test_jumps_are_a_martingale():
 
 @pytest.mark.parametrize("params", [RECORDED, RARE], ids=["frequent", "rare"])
 @pytest.mark.parametrize("tau", [1 / 365, 30 / 365, 1.0])
-def test_premiums_agree_with_quadrature_in_thirty_digits(params, tau):
+def test_premiums_agree_with_the_slow_twin(params, tau):
     deviation = math.sqrt((params[0] + params[5] * (params[6] ** 2 + params[7] ** 2)) * tau)
     k = deviation * np.array([-1.5, 0.0, 2.0])
     w, _ = BATES.total_variance(params, grid_at(k, tau, deviation**2))
     call = black_price(k, w, np.ones(3))
-    with mpmath.workdps(20):
-        cf = heston_bates_cf(params, tau)
-        exact = np.array([float(call_by_quadrature(cf, a, deviation)) for a in k])
+    exact = calls(bates(params), k, tau, deviation)
     assert np.max(np.abs(call - exact)) / deviation < 2e-9  # relative vol, at the money
 
 
