@@ -18,6 +18,7 @@ from flows.pulse import pulse
 from flows.retention import retention
 from flows.server import own_server
 from flows.watchdog import watchdog
+from flows.weekly import weekly
 from monitor.config import Config
 
 # A run that finds its predecessor still at work leaves: two would fight for the same slot.
@@ -28,6 +29,7 @@ FLOWS: dict[str, Flow[..., Any]] = {
     "nightly": nightly,
     "watchdog": watchdog,
     "pulse": pulse,
+    "weekly": weekly,
     "retention": retention,
 }
 LIMIT = 4  # flow runs at once on this machine

@@ -128,6 +128,8 @@ class Schedule(Section):
         How often somebody looks whether the jobs were done.
     test_message : str
         When a test message is sent along every route, by the watchdog.
+    weekly : str
+        When the validation page is written; empty: never.
     retention : str
         When what has outlived its time moves to cold files; empty: never.
     """
@@ -136,6 +138,7 @@ class Schedule(Section):
     pulse: str = "7,22,37,52 * * * *"
     watchdog: str = "15 * * * *"
     test_message: str = "0 9 * * 1"
+    weekly: str = "0 5 * * 1"
     retention: str = "0 4 1 * *"
 
     @field_validator("nightly", "watchdog", "test_message")
@@ -144,7 +147,7 @@ class Schedule(Section):
         parse_cron(value)
         return value
 
-    @field_validator("pulse", "retention")
+    @field_validator("pulse", "weekly", "retention")
     @classmethod
     def _is_cron_or_never(cls, value: str) -> str:
         return cls._is_cron(value) if value else value

@@ -177,9 +177,10 @@ def test_the_command_prints_the_board_and_leaves_with_the_nights_code(
 
 
 def test_the_deployment_is_daily_exclusive_and_found_by_module(tmp_path: Path) -> None:
-    night, watch, beat, cold = scheduled(load_config(), tmp_path / "misspec.toml")
+    night, watch, beat, week, cold = scheduled(load_config(), tmp_path / "misspec.toml")
     assert beat.entrypoint == "flows.pulse.pulse"
     assert [s.schedule.cron for s in beat.schedules] == ["7,22,37,52 * * * *"]
+    assert week.entrypoint == "flows.weekly.weekly"
     assert cold.entrypoint == "flows.retention.retention"
     assert watch.entrypoint == "flows.watchdog.watchdog"
     assert [s.schedule.cron for s in watch.schedules] == ["15 * * * *"]
