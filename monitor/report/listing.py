@@ -17,6 +17,9 @@ from rich.text import Text
 
 from monitor.report.form import Format
 
+# Columns of sentences: they take what room there is, and are broken into lines between words.
+_WIDE = frozenset("reason message definition meaning what stored replayed found advice".split())
+_NARROWEST = 24  # letters a line of a sentence, where it has as many
 _PIPE_WIDTH = 200  # where no terminal says how wide it is
 
 COLOURS = {
@@ -83,11 +86,13 @@ def table(
     )
     for name in shown:
         numeric = pd.api.types.is_numeric_dtype(frame[name])
-        wide = name in ("reason", "message", "definition", "meaning", "what")
+        wide = name in _WIDE
+        longest = max((len(str(value)) for value in frame[name]), default=0) if wide else 0
         out.add_column(
             (headings or {}).get(name, name.replace("_", " ")),
             justify="right" if numeric else "left",
             overflow="fold",
+            min_width=min(longest, _NARROWEST) or None,
             no_wrap=not wide and not numeric and name not in ("summary", "source", "scope"),
         )
     for row in frame[shown].to_dict("records"):
