@@ -36,8 +36,9 @@ class Outcome:
     finders : tuple of str
         Who found it: models with a red finding of the right cause that night.
     placed : bool or None
-        Whether the right place was named on the night that it was found, or first seen; None where
-        it was neither, or no place is right.
+        Whether the right place was named on the night that it was found, or first seen, by what
+        was told or by a finding of the same cause that stands behind it; None where it was neither
+        found nor seen, or no place is right.
     called : str
         Cause of the gravest thing told, the first among equals; ``none`` where nothing was.
     """
@@ -88,10 +89,11 @@ def _finders(seen: Seen, cause: str) -> tuple[str, ...]:
 
 
 def _placed(seen: Seen, happens: Break, span: Span) -> bool | None:
-    """Return whether what was told that night names a place where the break is."""
+    """Return whether the incident, as it stood that night, names a place where the break is."""
     if not happens.wings and happens.expiry_days is None and happens.tenors == "all":
         return None
-    wings, expiries = places_named([t for t in seen.told if t.cause == happens.cause])
+    said = [t for t in (*seen.told, *seen.findings) if t.cause == happens.cause]
+    wings, expiries = places_named(said)
     if happens.expiry_days is not None:
         return expiry_of(happens, span) in expiries
     if happens.wings:

@@ -63,6 +63,15 @@ def test_a_place_is_named_where_scope_or_message_says_it(world, message, right):
     assert outcome_of(lived(world, night(0, told(message=message))), SPAN).placed is right
 
 
+def test_a_place_counts_that_a_member_of_the_incident_names():
+    page = told(message="heston: rmse_iv 0.01, usually 0.003")
+    wing = told("amber", model="market", message="put wing +1.0 vol points")
+    other = told("amber", "liquidity", model="market", message="put side is thin")
+    for members, right in (((page, wing), True), ((page, other), False)):
+        run = lived("put-wing-1", night(0, page, findings=members))
+        assert outcome_of(run, SPAN).placed is right
+
+
 def test_scopes_name_places_as_well():
     wings, expiries = places_named([told(scope="wing:call"), told(scope="expiry:2026-04-24")])
     assert (wings, expiries) == ({"call"}, {"2026-04-24"})
