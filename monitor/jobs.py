@@ -22,7 +22,7 @@ from monitor.assessment import PULSE, Assessment, Rules, Stream
 from monitor.channels import DeliveryReport
 from monitor.config import Config
 from monitor.conventions import to_ms
-from monitor.errors import StoreError, VenueError
+from monitor.errors import MonitorError, VenueError
 from monitor.incidents.watch import NIGHTLY
 from monitor.market.snapshot import MarketContext, Snapshot
 from monitor.models import MODELS
@@ -141,7 +141,7 @@ async def run_night(
         return await _run_pass(config, target, rules, late, started, job)
     except Exception as error:
         # The watchdog then knows why there is no run, where the database still takes a word.
-        with suppress(StoreError):
+        with suppress(MonitorError):
             _record(
                 *(config, target, started),
                 outcome="failed",
