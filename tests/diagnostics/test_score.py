@@ -25,7 +25,7 @@ TRUE = np.array([0.36, 3.0, 0.36, 1.5, -0.35])
 JUMPS = (12.0, -0.045, 0.05)  # a quarter of the variance, as in the sandbox's world of jumps
 GRID = grid_of_tenors(n=15)
 NOISE = 0.01  # a vol point: half-spreads of the recorded chains have a median of 0.7 to 1.4
-TRIALS = 20
+TRIALS = 12
 
 
 def vols(model, params):
@@ -92,14 +92,14 @@ def test_the_assumption_that_fails_is_the_one_named(world):
 
 def test_where_every_assumption_holds_hardly_any_is_named():
     rng, iv = np.random.default_rng(2), vols(HESTON, TRUE)
-    nights = [night(iv, rng) for _ in range(60)]
+    nights = [night(iv, rng) for _ in range(40)]
     scores = [feature_scores(e) for e in nights]
     assert set(scores[0]) == set(WORLDS)
     for world in WORLDS:
         z = np.array([s[world].deviate for s in scores])
         assert abs(z.mean()) < 0.5 and 0.7 < z.std() < 1.3, world
-    # 5 % of 60 is 3; more than 8 has a chance of 1 %.
-    assert sum(named(s) is not None for s in scores) <= 8
+    # 5 % of 40 is 2; more than 6 has a chance of 0.3 %.
+    assert sum(named(s) is not None for s in scores) <= 6
     calm = next(e for e, s in zip(nights, scores, strict=True) if named(s) is None)
     assert reasons("failed_assumption", calm) == {"none_rejected"}
 
@@ -124,7 +124,7 @@ def test_a_state_that_moved_is_no_constant_that_gave_way():
     rng = np.random.default_rng(4)
     iv = vols(HESTON, TRUE * [1.6, 1.0, 1.0, 1.0, 1.0])
     found = [named(constancy_scores(night(iv, rng, before=TRUE))) for _ in range(TRIALS)]
-    assert sum(name is not None for name in found) <= 4
+    assert sum(name is not None for name in found) <= 3
     first = night(iv, rng)
     assert reasons("failed_constant", first) == reasons("constancy_z", first) == {"no_last_night"}
 
