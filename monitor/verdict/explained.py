@@ -22,6 +22,7 @@ import numpy as np
 
 from monitor.diagnostics.base import CHAIN
 from monitor.diagnostics.drift_rules import DriftRules
+from monitor.verdict.base import Cause, Verdict
 from monitor.verdict.numbers import Numbers
 
 HALF_WIDTH, WIDTH = "half_width_rms_iv", "width_iv"
@@ -50,6 +51,16 @@ def is_explained(metric: str, now: float | None, numbers: Numbers, drift: DriftR
     widths = [_usual_and_now(metric, numbers, drift) for metric in (HALF_WIDTH, WIDTH)]
     growth = max((tonight / before for before, tonight in widths if before), default=1.0)
     return now <= allowed_error(usual, widths[0][0], growth)
+
+
+def is_blurred(scope: str, market: Verdict) -> bool:
+    """Return whether a change of structure is found in a market thinner than its reference.
+
+    Parameters are known to less than the reference says while quotes are wider and fewer, and a
+    fit that holds its error has nothing else to show for such a change.
+    """
+    thin = any(f.cause is Cause.LIQUIDITY for f in market.findings)
+    return thin and scope.startswith("headline:structure")
 
 
 def allowed_error(usual: float, half_width: float, growth: float) -> float:

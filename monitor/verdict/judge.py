@@ -21,7 +21,7 @@ from monitor.diagnostics.base import CHAIN
 from monitor.diagnostics.drift_rules import DriftRules
 from monitor.numerics.charts import LEAST
 from monitor.verdict.base import Cause, Finding, Kind, Severity, Status, Verdict
-from monitor.verdict.explained import is_explained
+from monitor.verdict.explained import is_blurred, is_explained
 from monitor.verdict.inventory import ModelUse
 from monitor.verdict.numbers import Numbers
 from monitor.verdict.rules import JudgementRules
@@ -65,7 +65,9 @@ def judge_model(
     if numerical:
         return Verdict(model, Status.INCONCLUSIVE, numerical[0].message, numerical)
     identified = tuple(_identifiability(fit, numbers, use, rules))
-    moved = tuple(_drift(model, numbers, use, rules, drift))
+    moved = tuple(
+        f for f in _drift(model, numbers, use, rules, drift) if not is_blurred(f.scope, market)
+    )
     misfit = tuple(_misfit(model, numbers, use, rules))
     findings = identified + moved + misfit
     lasting = [f for f in misfit if numbers.streak(f.kind, f.metric) + 1 >= rules.persistent_nights]

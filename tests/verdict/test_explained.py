@@ -9,7 +9,7 @@ import pytest
 
 from monitor.diagnostics.base import History, MetricValue, Series
 from monitor.diagnostics.drift_rules import DriftRules
-from monitor.verdict.base import Status
+from monitor.verdict.base import Cause, Finding, Kind, Severity, Status
 from monitor.verdict.explained import HALF_WIDTH, WIDTH, allowed_error, is_explained
 from monitor.verdict.judge import judge_model
 from monitor.verdict.numbers import Numbers
@@ -86,3 +86,16 @@ def test_a_thin_market_is_no_change_of_the_model():
     found = night(0.0062, 0.006, 0.012)
     verdict = judge_model("m", fit(), found, SEEING, HEDGING, RULES, DRIFT)
     assert (verdict.status, verdict.findings) == (Status.ADEQUATE, ())
+
+
+@pytest.mark.parametrize(("cause", "status"), [("liquidity", "adequate"), ("data", "watch")])
+def test_a_change_of_structure_is_not_told_of_a_thin_market(cause, status):
+    doubt = Finding(
+        Kind.DATA, Cause(cause), Severity.AMBER, None, "width_iv", "chain", 0.02, 0.01, "wide"
+    )
+    market = replace(SEEING, status=Status.WATCH, findings=(doubt,))
+    made = numbers("m", GOOD | {"change_score@headline:structure_shift": 1.5})
+    assert judge_model("m", fit(), made, market, HEDGING, RULES, DRIFT).status == status
+    # An error that grew more than the quotes widened is told all the same.
+    grown = night(0.0080, 0.006, 0.012)
+    assert judge_model("m", fit(), grown, market, HEDGING, RULES, DRIFT).status is Status.WATCH
