@@ -145,8 +145,15 @@ def _metric_of(
     def compute(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
         return _each(metric, evidence, say)
 
-    known = {"unit": unit, "level": level, "definition": definition, "source": source}
-    metric(name, needs="20 nights", after=True, **known)(compute)
+    metric(
+        name,
+        unit=unit,
+        level=level,
+        definition=definition,
+        source=source,
+        needs="20 nights",
+        after=True,
+    )(compute)
 
 
 def _register(level: Literal["market", "model"], prefix: str, whose: str) -> None:

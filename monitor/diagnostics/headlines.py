@@ -17,7 +17,9 @@ deviations of the 30-day risk reversal, and 2.4 and 2.6 of this (February to May
 through the level: with its move beside the others the deviation falls from .36 to .34 (ETH).
 
 *Refused:* the whole vector's Mahalanobis distance, which spreads one place's step over a dozen
-directions and names none; principal components, whose number is a knob.
+directions and names none; principal components, whose number is a knob;
+leverage of the level beside that of the move, which spares a rich market a page a week after its
+vol rose by 40 % and misses a vol of vol that doubles.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def term_points(quotes: Quotes) -> FloatArray | None:
         return None
     # In total variance between expiries; flat in vol beyond the last.
     variance = np.interp(wanted, tau, vol**2 * tau) / np.minimum(wanted, tau[-1])
-    return np.sqrt(variance)
+    return np.asarray(np.sqrt(variance))
 
 
 @metric(

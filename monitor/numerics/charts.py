@@ -90,7 +90,7 @@ def tamed(u: FloatArray) -> FloatArray:
     """Return scores that count in full up to two, by their logarithm beyond, and four at most."""
     size = np.abs(u)
     beyond = np.maximum(size - _FULL, 0.0)
-    return np.copysign(np.minimum(np.minimum(size, _FULL) + np.log1p(beyond), _MOST), u)
+    return np.asarray(np.copysign(np.minimum(np.minimum(size, _FULL) + np.log1p(beyond), _MOST), u))
 
 
 def cusum(u: FloatArray, *, two_sided: BoolArray | bool) -> FloatArray:

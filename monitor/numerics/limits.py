@@ -65,7 +65,7 @@ class Charted:
         """Return the chart nearest to its limit, signed: an alarm where its size exceeds 1."""
         sums = self.cusum / np.array([limit.cusum for limit in limits])
         steps = self.step / np.array([limit.step for limit in limits])
-        return np.where(np.abs(sums) >= np.abs(steps), sums, steps)
+        return np.asarray(np.where(np.abs(sums) >= np.abs(steps), sums, steps))
 
 
 def chart(scores: Scores, *, two_sided: BoolArray | bool) -> Charted:
