@@ -108,7 +108,7 @@ def _smooth(x: FloatArray, at: FloatArray, knots: FloatArray) -> FloatArray:
     """Return a line through independent standard normals, of unit variance everywhere."""
     # Half-way between two independent knots a straight line has half the variance.
     between = ((np.clip(x, at[0], at[-1]) - at[0]) / (at[1] - at[0])) % 1.0
-    return np.interp(x, at, knots) / np.sqrt(between**2 + (1.0 - between) ** 2)
+    return np.asarray(np.interp(x, at, knots) / np.sqrt(between**2 + (1.0 - between) ** 2))
 
 
 def stationary(persistence: float, draws: FloatArray) -> FloatArray:
