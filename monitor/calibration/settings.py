@@ -27,7 +27,7 @@ class CalibrationSettings:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     restarts: int = 3
-    max_evaluations: int = 200
+    max_evaluations: int = 400
     cost_tolerance: float = 1e-10
     gradient_tolerance: float = 1e-9
     step_tolerance: float = 1e-10
