@@ -31,6 +31,9 @@ What the budget of one of six streams (0.041 in 91 nights) buys: share of steps 
      60   0.5   .02/.12/.34   .10/.46/.77   .31/.83/.97   .63/.97/1     .96/1/1
      60   0.8   .00/.01/.02   .02/.06/.14   .05/.19/.32   .13/.41/.61   .57/.91/.97
     120   0.5   .02/.21/.47   .16/.60/.91   .41/.93/1     .74/1/1       .99/1/1
+
+Three headlines together (60 nights, phi 0.5, 40 references): .172, .136, .132 of .221 at
+correlations of 0, .5 and .9 of their innovations.
 """
 
 from __future__ import annotations
