@@ -85,7 +85,12 @@ def build_engine(url: URL, *, readonly: bool) -> Engine:
         engine = create_engine(
             url,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": 10, "application_name": "misspec"},
+            connect_args={
+                "connect_timeout": 10,
+                "application_name": "misspec",
+                # A plan made for a stream of nights would be kept for one of five minutes.
+                "prepare_threshold": None,
+            },
         )
     except ModuleNotFoundError as error:
         raise ConfigurationError(
