@@ -141,9 +141,13 @@ def _on_tick(price: FloatArray, worth: FloatArray, chance: FloatArray, unit: str
 
 
 def _chance(snapshot: Snapshot) -> FloatArray:
-    """Return a number between 0 and 1 an option, by its name and the day."""
+    """Return a number between 0 and 1 a strike, by its name and the day.
+
+    Put and call of a strike are lifted by the same worth and rounded alike: parity stays.
+    """
     day = snapshot.as_of_ms // MS_PER_DAY
-    return np.array([crc32(f"{day}{name}".encode()) / 2.0**32 for name in snapshot.instrument])
+    strikes = (name.rsplit("-", 1)[0] for name in snapshot.instrument)
+    return np.array([crc32(f"{day}{strike}".encode()) / 2.0**32 for strike in strikes])
 
 
 def recorded_nights(archive: Sequence[Path], underlying: str) -> list[Snapshot]:

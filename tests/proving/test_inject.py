@@ -66,6 +66,14 @@ def test_prices_stay_on_ticks_and_widths_within_two(chain):
     assert np.all(np.abs(after - before)[both] < 2.01 * tick[both])
 
 
+@pytest.mark.parametrize("size", [0.01, 0.02, 0.04])
+def test_a_lift_is_no_wrong_forward(chain, size):
+    # Rounded apart, puts and calls contradicted the forward by up to two ticks: a data fault.
+    quotes = build_quotes(injected(chain, Injection("put wing", size)), CleaningRules())
+    out = np.fmax(quotes.parity_low - quotes.forward, quotes.forward - quotes.parity_high)
+    assert np.nanmax(out / quotes.forward) < 1e-4
+
+
 def test_absent_prices_stay_absent_and_unmarked_options_alone(chain):
     moved = injected(chain, Injection("put wing", 0.04))
     np.testing.assert_array_equal(np.isnan(moved.bid), np.isnan(chain.bid))
