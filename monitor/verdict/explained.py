@@ -1,11 +1,11 @@
 r"""What of a model's error tonight's quotes explain by being wide.
 
 A mid strays from what is fair by a part of its spread, so wider spreads make errors in vol larger
-under a right model too. Of an error's usual mean square, c squared times the mean square of the
-half-widths can be noise, with c at most one half: on recorded chains mids stray from the venue's
-marks by .33 (ETH) to .47 (BTC) half-spreads. When half-widths H grow by a factor g, an error up to
+under a right model too: by at most half a half-spread, for on recorded chains mids stray from the
+venue's marks by .33 (ETH) to .47 (BTC) half-spreads. When half-widths H grow by a factor g, an
+error up to
 
-.. math:: \sqrt{e_0^2 + 1.4\,c^2 H^2 (g^2 - 1)}, \qquad c = \min(1/2,\; e_0 / H)
+.. math:: \sqrt{e_0^2 + 1.4\,(H/2)^2 (g^2 - 1)}
 
 is liquidity's doing and no news of the model. Where nothing has widened the bound is the usual
 error: a chart that still remembers earlier nights does not speak on one on which nothing is wrong.
@@ -67,8 +67,9 @@ def allowed_error(usual: float, half_width: float, growth: float) -> float:
     """Return the largest error that half-widths explain that grew from `half_width` by a factor."""
     if growth <= 1.0 or half_width <= 0.0:
         return usual
-    share = min(_MOST_NOISE, usual / half_width)
-    added = (share * half_width) ** 2 * (growth**2 - 1.0)
+    # Not the usual error's own share: of a spread of a few ticks the part that strays is small, and
+    # what is added to it strays in full.
+    added = (_MOST_NOISE * half_width) ** 2 * (growth**2 - 1.0)
     return float(np.sqrt(usual**2 + _SLACK * added))
 
 
