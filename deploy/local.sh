@@ -81,6 +81,7 @@ export PATH
 if [ "${1:-}" = test ]; then
     shift
     cd "$root"
-    exec "$venv/bin/python" -m pytest "$@"
+    # A file's tests stay together: they share what is costly to set up.
+    exec "$venv/bin/python" -m pytest -n logical --dist loadfile "$@"
 fi
 exec "$venv/bin/misspec" "$@"

