@@ -21,7 +21,7 @@ TEXTBOOK = {
     "bates": [0.04, 1.5, 0.06, 0.5, -0.7, 0.5, -0.1, 0.15],
     "merton": [0.2, 1.0, -0.1, 0.15],
     "kou": [0.16, 1.0, 0.4, 0.1, 0.2],
-    # Broadie and Kaya (2006), table 5.
+    # Near Broadie and Kaya's (2006) SVCJ example.
     "svcj": [0.007569, 3.46, 0.008, 0.14, -0.82, 0.47, -0.0867, 1e-3, 0.05, -0.38],
     "double_heston": [0.02, 6.0, 0.03, 0.8, -0.7, 0.02, 0.5, 0.03, 0.3, -0.3],
     "variance_gamma": [0.12, 0.2, -0.14],
@@ -127,7 +127,9 @@ FANG_OOSTERLEE = [0.0175, 1.5768, 0.0398, 0.5751, -0.5711]
 @pytest.mark.parametrize(
     ("name", "params", "option", "price", "tolerance"),
     [
-        # Broadie and Kaya (2006), tables 1, 3 and 5; a jump's mean is given as that of the price.
+        # Broadie and Kaya (2006), Operations Research 54(2): the true prices of their Heston, SVJ
+        # and SVCJ examples; a jump's mean is given as that of the price. Digits and parameters as
+        # repeated in the scripts of the R package ajd.sim.bk, which redoes their experiments.
         (
             "heston",
             [0.010201, 6.21, 0.019, 0.61, -0.7],
@@ -152,7 +154,9 @@ FANG_OOSTERLEE = [0.0175, 1.5768, 0.0398, 0.5751, -0.5711]
             6.8619,
             5e-5,
         ),
-        # Fang and Oosterlee (2008), tables 4, 5 and 7; the first is printed to 1.5e-8.
+        # Fang and Oosterlee (2008), SIAM J. Sci. Comput. 31(2), equation 53 with tables 4 and 5,
+        # equation 55 with table 7: by Carr and Madan's method with 2^17 points, the first of them
+        # right to 1.5e-8 only.
         ("heston", FANG_OOSTERLEE, {"spot": 100, "strike": 100, "tau": 1.0}, 5.785155450, 2e-8),
         ("heston", FANG_OOSTERLEE, {"spot": 100, "strike": 100, "tau": 10.0}, 22.318945791, 1e-9),
         (
@@ -169,7 +173,7 @@ FANG_OOSTERLEE = [0.0175, 1.5768, 0.0398, 0.5751, -0.5711]
             19.099354724,
             1e-9,
         ),
-        # Kou (2002), section 5: eta_1 = 10, eta_2 = 5.
+        # Kou (2002), Management Science 48(8), p. 1095, footnote 9: eta_1 = 10, eta_2 = 5.
         (
             "kou",
             [0.16, 1.0, 0.4, 0.1, 0.2],
