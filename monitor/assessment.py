@@ -6,7 +6,7 @@ edge, which stores one; neither knows the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -55,6 +55,27 @@ class Stream:
     cadence: str = "day"
 
 
+def streams_of(models: Iterable[str], inventory: Mapping[str, ModelUse], *, markets: int) -> int:
+    """Return who shares the desk's budget of false pages.
+
+    Parameters
+    ----------
+    models : iterable of str
+        That are judged.
+    inventory : mapping of model to ModelUse
+        A model without an entry is a benchmark and never pages.
+    markets : int
+        Underlyings, on each venue: each has the models that may page, and its own smile.
+    """
+    paging = sum(1 for name in models if name in inventory and inventory[name].pages)
+    return markets * (1 + paging)
+
+
+# Both coins of the default configuration.
+_DEFAULT_MODELS = ("black", "adhoc", "svi", "heston")
+_DEFAULT_STREAMS = streams_of(_DEFAULT_MODELS, DEFAULT_INVENTORY, markets=2)
+
+
 @dataclass(frozen=True)
 class Rules:
     """Everything that can change what a pass says, apart from the data.
@@ -71,10 +92,10 @@ class Rules:
         What experts said of this night; inventory and cleaning are those under it already.
     """
 
-    models: tuple[str, ...] = ("black", "adhoc", "svi", "heston")
+    models: tuple[str, ...] = _DEFAULT_MODELS
     cleaning: CleaningRules = CleaningRules()
     calibration: CalibrationSettings = CalibrationSettings()
-    drift: DriftRules = DriftRules()
+    drift: DriftRules = DriftRules(streams=_DEFAULT_STREAMS)
     judgement: JudgementRules = JudgementRules()
     incidents: IncidentRules = IncidentRules()
     inventory: Mapping[str, ModelUse] = field(default_factory=lambda: dict(DEFAULT_INVENTORY))

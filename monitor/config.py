@@ -14,7 +14,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass, replace
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
@@ -36,7 +36,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from monitor.assessment import Rules
+from monitor.assessment import Rules, streams_of
 from monitor.calibration.settings import CalibrationSettings
 from monitor.diagnostics.drift_rules import DriftRules
 from monitor.errors import ConfigurationError, UnknownNameError
@@ -246,11 +246,19 @@ class Config(BaseSettings):
             models=self.models,
             cleaning=self.cleaning,
             calibration=self.calibration,
-            drift=self.drift,
+            drift=self._drift(),
             judgement=self.judgement,
             incidents=self.incidents,
             inventory=self.inventory,
         )
+
+    def _drift(self) -> DriftRules:
+        """Return what change is judged by; all there are share the budget, unless it is said."""
+        if self.drift.streams is not None:
+            return self.drift
+        markets = len(self.underlyings) * len(self.venues.active)
+        streams = streams_of(self.models, self.inventory, markets=markets)
+        return replace(self.drift, streams=streams)
 
 
 def load_config(path: Path | None = None) -> Config:

@@ -16,8 +16,9 @@ class DriftRules:
     ----------
     nights_between_false_pages : float
         Over all models and underlyings of the desk together.
-    streams : int
-        Models that may page × underlyings, plus one market a underlying: who shares that budget.
+    streams : int or None
+        Who shares that budget. None: as many as the configuration has, see
+        `monitor.assessment.streams_of`; rules that belong to no configuration share with nobody.
     learning_nights, settled_nights : int
         Below the first, change is not judged; below the second it is amber at most.
     reference_nights, horizon_nights : int
@@ -31,7 +32,7 @@ class DriftRules:
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
 
     nights_between_false_pages: float = 365.0
-    streams: int = 6
+    streams: int | None = None
     learning_nights: int = 20
     settled_nights: int = 60
     reference_nights: int = 120
@@ -46,5 +47,9 @@ class DriftRules:
         Bonferroni over streams: their own correlation is not used, and can only make false pages
         rarer than accepted. Within a stream, limits are joint (`monitor.numerics.limits`).
         """
-        rate = self.horizon_nights / (self.nights_between_false_pages * self.streams)
-        return float(-np.expm1(-rate))
+        return float(-np.expm1(-self.horizon_nights / self.nights_between_a_streams))
+
+    @property
+    def nights_between_a_streams(self) -> float:
+        """Nights between false pages that one stream is allowed."""
+        return self.nights_between_false_pages * (self.streams or 1)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from monitor.assessment import Rules
+from monitor.assessment import Rules, streams_of
 from monitor.proving.inject import Trial, night_found
 from monitor.proving.intervals import poisson_interval, share_interval
 from monitor.proving.nights import Lived, Span
@@ -71,8 +71,9 @@ def quiet_frame(lived: Sequence[Lived], rules: Rules) -> pd.DataFrame:
 
 def budget(rules: Rules) -> float:
     """Return the nights between false pages that one underlying is allowed."""
-    share = 1 + sum(1 for m in rules.models if m in rules.inventory and rules.inventory[m].pages)
-    return rules.drift.nights_between_false_pages * rules.drift.streams / share
+    return rules.drift.nights_between_a_streams / streams_of(
+        rules.models, rules.inventory, markets=1
+    )
 
 
 def breaks_frame(lived: Sequence[Lived], span: Span) -> pd.DataFrame:

@@ -51,7 +51,7 @@ from tests.numerics.streams import innovations
 
 HORIZON = 91
 DESK = float(-np.expm1(-91.0 / 365.0))  # 0.2207: one alarm a year, over 91 nights
-STREAM = DriftRules().false_alarm_probability  # one of six streams of a desk
+STREAM = DriftRules(streams=6).false_alarm_probability  # one of six streams of a desk
 STEPS, WITHIN = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0), (2, 5, 10)
 
 

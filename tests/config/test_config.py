@@ -64,8 +64,21 @@ def test_the_example_file_names_every_key() -> None:
     dumped = load_config().model_dump(mode="json", exclude={"home", "database_url"})
     text = EXAMPLE.read_text(encoding="utf-8")
     assert keys(tomllib.loads(text)) == keys(dumped)
-    for absent in ("home", "database_url", "url"):
+    for absent in ("home", "database_url", "url", "streams"):
         assert f"# {absent} = " in text
+
+
+def test_the_budget_is_shared_by_all_that_may_page(tmp_path: Path) -> None:
+    # Two coins, each with the smile, svi and heston; the benchmarks of the default never page.
+    assert load_config().rules().drift.streams == 6
+    text = 'underlyings = ["BTC"]\nmodels = ["black", "svi", "bates"]\n'
+    assert load_config(written(tmp_path, text)).rules().drift.streams == 2
+    more = text + '[inventory.bates]\npurpose = "hedging"\n'
+    assert load_config(written(tmp_path, more)).rules().drift.streams == 3
+    venues = more + '[venues]\nactive = ["deribit", "recorded"]\n'
+    assert load_config(written(tmp_path, venues)).rules().drift.streams == 6
+    said = text + "[drift]\nstreams = 12\n"
+    assert load_config(written(tmp_path, said)).rules().drift.streams == 12
 
 
 def test_a_file_overrides_the_defaults(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.market.chains import chain
 
 ON_CHAIN = market(chain(n_strikes=9))
 FIT = fit_saying(ON_CHAIN.quotes, ON_CHAIN.quotes.iv)
-RULES = DriftRules()
+RULES = DriftRules(streams=6)
 DAY = 86_400_000
 
 
