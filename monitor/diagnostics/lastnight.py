@@ -8,14 +8,17 @@ constant structure, whatever its states do (Bakshi, Cao and Chen 1997).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
-from monitor.arrays import FloatArray
+from monitor.arrays import BoolArray, FloatArray
+from monitor.calibration.fit import Fit
 from monitor.diagnostics.base import CHAIN, Evidence, Metric, Outcome, metric
 from monitor.diagnostics.noise_model import learnt_noise
 from monitor.diagnostics.places import places
-from monitor.diagnostics.residual_law import law_of_last_night
+from monitor.diagnostics.residual_law import ResidualLaw, law_of_last_night
+from monitor.models.base import Model
 from monitor.outcome import Rejection
 
 SOURCE = "Bakshi, Cao and Chen (1997), Journal of Finance 52(5), section IV"
@@ -117,17 +120,29 @@ def refreshed_rmse_z(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
 
 def refreshed_z(evidence: Evidence) -> FloatArray | None:
     """Return the standardised errors out of sample, shape (n,); None without a last night."""
+    law, fit = law_of_refreshed(evidence), evidence.refreshed
+    if law is None or fit is None:
+        return None
+    return (fit.iv - evidence.quotes.iv) / np.sqrt(law.variance)
+
+
+@lru_cache(maxsize=4)
+def law_of_refreshed(evidence: Evidence) -> ResidualLaw | None:
+    """Return the law of the errors of last night's structure; None without a last night."""
     fit, model = evidence.refreshed, evidence.model
     if fit is None or model is None:
         return None
     past = evidence.history.fits.get(model.name)
     known = {} if past is None else dict(zip(past.names, past.stderr.tolist(), strict=True))
     errors = np.array([known.get(name, np.nan) for name in fit.names])
-    roles = {p.name: p.role for p in model.parameters}
-    states = np.array([roles[name.split("@")[0]] == "state" for name in fit.names], dtype=np.bool_)
     noise = learnt_noise(evidence.history)
-    law = law_of_last_night(evidence.quotes, fit, errors, states, noise)
-    return (fit.iv - evidence.quotes.iv) / np.sqrt(law.variance)
+    return law_of_last_night(evidence.quotes, fit, errors, states_of(model, fit), noise)
+
+
+def states_of(model: Model, fit: Fit) -> BoolArray:
+    """Return which of a fit's parameters are states, shape (P,)."""
+    roles = {p.name for p in model.parameters if p.role == "state"}
+    return np.array([name.split("@")[0] in roles for name in fit.names], dtype=np.bool_)
 
 
 @metric(

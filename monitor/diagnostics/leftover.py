@@ -1,7 +1,14 @@
-"""What a fit left over, in units of the quotes' noise, and what it could have followed.
+r"""What a fit left over, in units of the quotes' noise, and what it could have followed.
 
-A fit is a projection: its residuals lie outside the span of its Jacobian, so that under a right
-model r = (I - Q Q') e, with e the noise. Tests of what is left over share this one view.
+Residuals of any linear fit, however it weighs the quotes, differ from the quotes' noise e by a
+vector within the span of its Jacobian J. So with D the learnt deviations, A what takes the learnt
+correlation of neighbours out, and Q an orthonormal basis of :math:`AD^{-1}J`,
+
+.. math:: r = (I - QQ')\,A D^{-1} (\text{model} - \text{market}) = (I - QQ')\,\varepsilon
+
+with :math:`\varepsilon` white and of variance one under a right model: the residuals that a fit
+weighted by the learnt noise would leave. Tests of what is left over share this one view. Where no
+quiet night taught a noise, it is a value uniform between bid and ask (`noise_model`).
 """
 
 from __future__ import annotations
@@ -14,6 +21,8 @@ import numpy as np
 from monitor.arrays import BoolArray, FloatArray, IntArray
 from monitor.calibration.fit import Fit
 from monitor.diagnostics.base import Evidence
+from monitor.diagnostics.lastnight import law_of_refreshed, states_of
+from monitor.diagnostics.noise_model import learnt_noise
 from monitor.market.quotes import Quotes
 from monitor.numerics.spatial import orthonormal_basis, outside
 
@@ -28,14 +37,17 @@ class Leftover:
         Which quotes of the chain.
     noise : ndarray of shape (n,)
         In vol.
+    decay : ndarray of shape (n,)
+        Correlation of a quote's noise with that of the quote before it, 0 at an expiry's first.
     r : ndarray of shape (n,)
-        Model minus market over noise.
+        Model minus market in units of noise, neighbours' correlation taken out.
     basis : ndarray of shape (n, p)
         Orthonormal, of what the fit could follow.
     """
 
     at: IntArray
     noise: FloatArray
+    decay: FloatArray
     r: FloatArray
     basis: FloatArray
 
@@ -49,43 +61,88 @@ class Leftover:
         """Directions that the fit followed."""
         return int(self.basis.shape[1])
 
+    def scaled(self, columns: FloatArray) -> FloatArray:
+        """Return columns in vol, shape (n,) or (n, q), as the noise sees them."""
+        return _white(columns, self.noise, self.decay)
+
     def outside(self, columns: FloatArray) -> FloatArray:
-        """Return columns in vol, shape (n, q), in units of noise and less what the fit follows."""
-        return outside(self.basis, columns / self.noise[:, None])
-
-
-def leftover(evidence: Evidence) -> Leftover:
-    """Return what tonight's fit left over."""
-    assert evidence.fit is not None
-    return leftover_of(evidence.quotes, evidence.fit)
+        """Return the same less what the fit follows."""
+        return outside(self.basis, self.scaled(columns))
 
 
 @lru_cache(maxsize=4)
-def leftover_of(quotes: Quotes, fit: Fit) -> Leftover:
-    """Return what a fit left over; parameters at a bound were not free to follow anything."""
-    free = np.flatnonzero(fit.at_bound == 0)
-    known = np.isfinite(fit.iv) & np.isfinite(fit.leverage) & (quotes.noise > 0.0)
-    known &= np.isfinite(fit.jacobian).all(axis=1) if len(free) else True
-    return _leftover(quotes, fit.iv, fit.jacobian[:, free], known)
+def leftover(evidence: Evidence) -> Leftover:
+    """Return what tonight's fit left over; parameters at a bound were not free to follow."""
+    fit, quotes = evidence.fit, evidence.quotes
+    assert fit is not None
+    known, jacobian = _fitted(quotes, fit)
+    return _by_learnt_noise(evidence, fit, jacobian, known)
 
 
+@lru_cache(maxsize=4)
 def refreshed_leftover(evidence: Evidence) -> Leftover | None:
     """Return what last night's structure with tonight's states left over; None without one."""
     fit, model = evidence.refreshed, evidence.model
     if fit is None:
         return None
     assert model is not None
-    roles = {p.name for p in model.parameters if p.role == "state"}
-    states = np.array([name.split("@")[0] in roles for name in fit.names])
     known = np.isfinite(fit.iv) & np.isfinite(fit.jacobian).all(axis=1)
-    return _leftover(evidence.quotes, fit.iv, fit.jacobian[:, states], known)
+    return _by_learnt_noise(evidence, fit, fit.jacobian[:, states_of(model, fit)], known)
 
 
-def _leftover(quotes: Quotes, iv: FloatArray, jacobian: FloatArray, known: BoolArray) -> Leftover:
+def structure_error(evidence: Evidence, left: Leftover) -> FloatArray:
+    """Return what last night's structure errs by, as columns of variance one, shape (n, q).
+
+    In the units of `refreshed_leftover` and less what tonight's states follow.
+    """
+    law = law_of_refreshed(evidence)
+    if law is None or not law.wrong.size:
+        return np.zeros((left.n, 0))
+    return left.outside(law.wrong[left.at])
+
+
+@lru_cache(maxsize=4)
+def influence_of(quotes: Quotes, fit: Fit) -> Leftover:
+    """Return the residuals and the basis in the weights of the fit itself: what moved what."""
+    known, jacobian = _fitted(quotes, fit)
     at, noise = np.flatnonzero(known), quotes.noise[known]
-    scaled = jacobian[known] / noise[:, None]
-    residual = (iv[known] - quotes.iv[known]) / noise
-    return Leftover(at, noise, residual, _basis(scaled, quotes.expiry_index[known]))
+    residual = (fit.iv[known] - quotes.iv[known]) / noise
+    basis = _basis(jacobian[known] / noise[:, None], quotes.expiry_index[known])
+    return Leftover(at, noise, np.zeros(len(at)), residual, basis)
+
+
+def _fitted(quotes: Quotes, fit: Fit) -> tuple[BoolArray, FloatArray]:
+    free = np.flatnonzero(fit.at_bound == 0)
+    known = np.isfinite(fit.iv) & np.isfinite(fit.leverage) & (quotes.noise > 0.0)
+    known &= np.isfinite(fit.jacobian).all(axis=1) if len(free) else True
+    return known, fit.jacobian[:, free]
+
+
+def _by_learnt_noise(
+    evidence: Evidence, fit: Fit, jacobian: FloatArray, known: BoolArray
+) -> Leftover:
+    quotes, learnt = evidence.quotes, learnt_noise(evidence.history)
+    at, expiry = np.flatnonzero(known), quotes.expiry_index[known]
+    noise, decay = learnt.deviation(quotes)[known], np.zeros(len(at))
+    if learnt.rho:
+        # Strikes that were not fitted stand between neighbours all the same.
+        beside = np.diff(expiry) == 0
+        decay[1:][beside] = learnt.rho ** np.diff(at)[beside]
+    basis = _basis(_white(jacobian[known], noise, decay), expiry)
+    residual = _white(fit.iv[known] - quotes.iv[known], noise, decay)
+    return Leftover(at, noise, decay, outside(basis, residual), basis)
+
+
+def _white(columns: FloatArray, noise: FloatArray, decay: FloatArray) -> FloatArray:
+    """Return columns over noise, each row less what the row before it says of its noise."""
+    shape = (-1, *(1,) * (columns.ndim - 1))
+    scaled = columns / noise.reshape(shape)
+    if not decay.any():
+        return np.asarray(scaled)
+    before = np.concatenate([scaled[:1], scaled[:-1]])
+    return np.asarray(
+        (scaled - decay.reshape(shape) * before) / np.sqrt(1.0 - decay**2).reshape(shape)
+    )
 
 
 def _basis(scaled: FloatArray, expiry: IntArray) -> FloatArray:

@@ -18,7 +18,7 @@ import numpy as np
 
 from monitor.arrays import FloatArray
 from monitor.diagnostics.base import CHAIN, Evidence, Metric, Outcome, metric
-from monitor.diagnostics.leftover import Leftover, leftover_of
+from monitor.diagnostics.leftover import Leftover, influence_of
 from monitor.outcome import Rejection
 
 BLOCK = 3  # strikes held out together
@@ -60,7 +60,7 @@ def _blocks(expiry: np.ndarray) -> np.ndarray:
 def _held(evidence: Evidence) -> tuple[FloatArray, FloatArray] | None:
     """Return held-out and in-sample residuals in vol of the quotes that have both."""
     assert evidence.fit is not None
-    left = leftover_of(evidence.quotes, evidence.fit)
+    left = influence_of(evidence.quotes, evidence.fit)
     if not left.n:
         return None
     out, inside = held_out(left, tuple(evidence.quotes.expiry_index[left.at].tolist()))

@@ -7,7 +7,9 @@ have, both less what the fit followed, the score statistic
 
 needs no richer fit. It is also the misfit that the richer model would remove to first order, so
 that its share of the whole says how much of tonight's error the assumption accounts for. The
-assumption named is the one whose statistic is the least likely by chance.
+assumption named is the one whose statistic is the least likely by chance. Last night's structure
+errs by its own noise W besides, which is no failure of a constant: there r has the covariance
+1 + WW', and s is taken in its units.
 
 Two questions. `assumption_*`: which feature does tonight's fit lack? `constancy_*`: last night's
 structure with tonight's states, freed parameter by parameter: which of its constants gave way?
@@ -28,13 +30,14 @@ from scipy.special import ndtri
 from monitor.arrays import FloatArray
 from monitor.diagnostics.base import Evidence, Metric, Outcome, metric
 from monitor.diagnostics.directions import directions, forward_directions
-from monitor.diagnostics.leftover import Leftover, leftover, refreshed_leftover
-from monitor.diagnostics.structure import cube_root_deviate
-from monitor.numerics.spatial import orthonormal_basis
+from monitor.diagnostics.leftover import Leftover, leftover, refreshed_leftover, structure_error
+from monitor.diagnostics.structure import AFT, NEEDS, cube_root_deviate
+from monitor.numerics.spatial import orthonormal_basis, outside
 from monitor.outcome import Rejection
 
 SOURCE = "Rao (1948); Breusch and Pagan (1980), Rev. Economic Studies 47(1), of vols"
 SIGNIFICANCE = 0.05  # shared by all assumptions of a model: Bonferroni
+NEEDS_BOTH = "one night; quiet nights, if any"
 _ABSORBED = 1e-3  # of its length: a direction that the fit follows leaves nothing to test
 
 
@@ -56,7 +59,9 @@ class Score:
     degrees: int
 
 
-def scores_of(left: Leftover, towards: Mapping[str, FloatArray]) -> dict[str, Score]:
+def scores_of(
+    left: Leftover, towards: Mapping[str, FloatArray], wrong: FloatArray | None = None
+) -> dict[str, Score]:
     """Return the score of each assumption whose directions the fit does not follow already.
 
     Parameters
@@ -64,21 +69,27 @@ def scores_of(left: Leftover, towards: Mapping[str, FloatArray]) -> dict[str, Sc
     left : Leftover
     towards : mapping of assumption to ndarray of shape (n, q)
         Columns in vol, at the quotes of `left`.
+    wrong : ndarray of shape (n, w), optional
+        What the residuals carry besides noise, as for `structure_error`.
     """
     total = float(left.r @ left.r)
     found = {}
     for name, columns in towards.items():
         usable = np.isfinite(columns).all(axis=0)
-        scaled = columns[:, usable] / left.noise[:, None]
-        free = left.outside(columns[:, usable])
-        size = np.linalg.norm(scaled, axis=0)
-        kept = np.linalg.norm(free, axis=0) > _ABSORBED * size
+        scaled = left.scaled(columns[:, usable])
+        free = outside(left.basis, scaled)
+        kept = np.linalg.norm(free, axis=0) > _ABSORBED * np.linalg.norm(scaled, axis=0)
         basis = orthonormal_basis(free[:, kept], flat=_ABSORBED)
         degrees = basis.shape[1]
-        if degrees and left.n > left.p + degrees and total > 0.0:
-            statistic = float(np.sum((basis.T @ left.r) ** 2))
-            deviate = cube_root_deviate(statistic, degrees)
-            found[name] = Score(deviate, min(statistic / total, 1.0), degrees)
+        if not degrees or left.n <= left.p + degrees or not total > 0.0:
+            continue
+        along = basis.T @ left.r
+        statistic = explained = float(along @ along)
+        if wrong is not None and wrong.size:
+            loads = basis.T @ wrong
+            statistic = float(along @ np.linalg.solve(np.eye(degrees) + loads @ loads.T, along))
+        deviate = cube_root_deviate(statistic, degrees)
+        found[name] = Score(deviate, min(explained / total, 1.0), degrees)
     return found
 
 
@@ -106,7 +117,11 @@ def feature_scores(evidence: Evidence) -> dict[str, Score]:
 
 @lru_cache(maxsize=4)
 def constancy_scores(evidence: Evidence) -> dict[str, Score] | None:
-    """Return the scores of last night's constants; None without a last night."""
+    """Return the scores of last night's constants, each alone; None without a last night."""
+    return _of_structure(evidence, together=False)
+
+
+def _of_structure(evidence: Evidence, *, together: bool) -> dict[str, Score] | None:
     fit, model = evidence.refreshed, evidence.model
     left = refreshed_leftover(evidence)
     if fit is None or left is None:
@@ -116,8 +131,9 @@ def constancy_scores(evidence: Evidence) -> dict[str, Score] | None:
     if not structure or left.n <= left.p:
         return {}
     bare = np.array([name.split("@")[0] for name in fit.names])
-    towards = {name: fit.jacobian[:, bare == name] for name in structure}
-    return scores_of(left, {name: columns[left.at] for name, columns in towards.items()})
+    of = {"structure": np.isin(bare, structure)} if together else {s: bare == s for s in structure}
+    towards = {name: fit.jacobian[left.at][:, columns] for name, columns in of.items()}
+    return scores_of(left, towards, structure_error(evidence, left))
 
 
 def _report(
@@ -151,6 +167,7 @@ def _name(metric: Metric, evidence: Evidence, scores: Mapping[str, Score]) -> It
     "variance factor, correlation or vol of vol that vary with tenor, another forward; for models "
     "without dynamics skew and curvature by expiry), as a normal deviate.",
     source=SOURCE,
+    needs=NEEDS,
 )
 def assumption_z(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     """Yield the deviate of each assumption."""
@@ -164,6 +181,7 @@ def assumption_z(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     definition="The assumption, as scope, whose score is the least likely by chance, if that is "
     "below 5 % among all; the value is the share of the squared residuals it accounts for.",
     source=SOURCE,
+    needs=NEEDS,
 )
 def failed_assumption(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     """Yield the assumption that failed, or that none did."""
@@ -177,7 +195,7 @@ def failed_assumption(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     definition="The same at last night's structure with tonight's states, each structure parameter "
     "freed alone.",
     source=SOURCE,
-    needs="one night",
+    needs=NEEDS_BOTH,
 )
 def constancy_z(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     """Yield the deviate of each constant."""
@@ -196,7 +214,7 @@ def constancy_z(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     "tonight, if beyond chance; the value is its share of the squared "
     "residuals.",
     source=SOURCE,
-    needs="one night",
+    needs=NEEDS_BOTH,
 )
 def failed_constant(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     """Yield the constant that gave way, or that none did."""
@@ -205,6 +223,30 @@ def failed_constant(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
         yield _no_last_night(metric, evidence)
     else:
         yield from _name(metric, evidence, scores)
+
+
+@metric(
+    "structure_stability",
+    unit="1",
+    level="model",
+    definition="Whether one structure serves both nights: the score of all structure parameters "
+    "together at last night's, states refreshed, allowing for what last night's errs by; a "
+    "chi-squared by Wilson and Hilferty's cube root as a normal deviate.",
+    source=f"{AFT}, test of stability",
+    needs=NEEDS_BOTH,
+)
+def structure_stability(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield how far one structure is from serving both nights."""
+    assert evidence.model is not None
+    found = _of_structure(evidence, together=True)
+    if found is None:
+        yield _no_last_night(metric, evidence)
+    elif not found:
+        subject = f"{metric.name}/{evidence.model.name}"
+        yield Rejection("metric", "no_structure", subject, "no structure parameter left to test")
+    else:
+        score = found["structure"]
+        yield metric.value(evidence, score.deviate, n=score.degrees)
 
 
 def _no_last_night(metric: Metric, evidence: Evidence) -> Rejection:

@@ -24,7 +24,8 @@ HESTON, BATES, SVI, BLACK = (MODELS[name] for name in ("heston", "bates", "svi",
 TRUE = np.array([0.36, 3.0, 0.36, 1.5, -0.35])
 JUMPS = (12.0, -0.045, 0.05)  # a quarter of the variance, as in the sandbox's world of jumps
 GRID = grid_of_tenors(n=15)
-NOISE = 0.01  # a vol point: half-spreads of the recorded chains have a median of 0.7 to 1.4
+NOISE = 0.01  # deviation in vol; mids of the recorded chains are off by a quarter of that
+HALF_WIDTH = np.sqrt(3.0) * NOISE  # of which a uniform law has that deviation: nothing is learnt
 TRIALS = 12
 
 
@@ -75,7 +76,7 @@ WORLDS = {
 
 
 def night(iv, rng, model=HESTON, before=None):
-    quotes = quotes_from(GRID, iv + NOISE * rng.standard_normal(GRID.n), NOISE)
+    quotes = quotes_from(GRID, iv + NOISE * rng.standard_normal(GRID.n), HALF_WIDTH)
     fit, refreshed = calibrate(model, quotes), None
     if before is not None:
         states = np.array([p.role == "state" for p in model.parameters])

@@ -8,18 +8,23 @@ import numpy as np
 import pytest
 
 from monitor.calibration.solve import calibrate
-from monitor.diagnostics.base import METRICS, NO_HISTORY, Evidence, MetricValue
+from monitor.diagnostics.base import METRICS, NO_HISTORY, Evidence, History, MetricValue
 from monitor.diagnostics.structure import cube_root_deviate, regions
 from monitor.models import MODELS
 from tests.calibration.chains import grid_of_tenors, quotes_by, quotes_from
-from tests.diagnostics.evidence import reasons, saying, values
+from tests.diagnostics.evidence import reasons, remembered, saying, values
 from tests.market.chains import chain
 
 ADHOC, TRUE = MODELS["adhoc"], np.array([0.55, -0.05, 0.12, 0.1, -0.03, 0.04])
 GRID = grid_of_tenors(np.array([2.0, 7.0, 30.0, 120.0]), n=17)
 NOISE = 0.005
-CALM = quotes_by(ADHOC, TRUE, GRID, noise=NOISE)
+HALF_WIDTH = np.sqrt(3.0) * NOISE  # of which a uniform law has that deviation: nothing is learnt
+CALM = quotes_by(ADHOC, TRUE, GRID, noise=HALF_WIDTH)
 ASKED = ("mode_z", "region_z", "sign_runs", "spatial_autocorrelation")
+
+
+def _vols(params):
+    return quotes_by(ADHOC, params, GRID).iv
 
 
 def fitted(quotes, model=ADHOC):
@@ -29,7 +34,7 @@ def fitted(quotes, model=ADHOC):
 
 def with_error(error, rng=None):
     noise = 0.0 if rng is None else NOISE * rng.standard_normal(GRID.n)
-    return quotes_from(GRID, CALM.iv + noise + error, NOISE)
+    return quotes_from(GRID, CALM.iv + noise + error, HALF_WIDTH)
 
 
 @pytest.fixture(scope="module")
@@ -113,11 +118,15 @@ def test_structure_is_stable_under_noise_and_not_where_a_constant_moved():
     free = np.array([p.role == "state" for p in ADHOC.parameters])
 
     def night_after(then, now):
-        before = calibrate(ADHOC, quotes_by(ADHOC, then, GRID, noise=NOISE, rng=rng))
-        quotes = quotes_by(ADHOC, now, GRID, noise=NOISE, rng=rng)
-        fit = calibrate(ADHOC, quotes)
+        last, quotes = (
+            quotes_from(GRID, _vols(params) + NOISE * rng.standard_normal(GRID.n), HALF_WIDTH)
+            for params in (then, now)
+        )
+        before = calibrate(ADHOC, last)
         again = calibrate(ADHOC, quotes, start=before.params, free=free)
-        evidence = Evidence(None, quotes, NO_HISTORY, model=ADHOC, fit=fit, refreshed=again)
+        history = History(fits={ADHOC.name: remembered(before, last)})
+        fit = calibrate(ADHOC, quotes)
+        evidence = Evidence(None, quotes, history, model=ADHOC, fit=fit, refreshed=again)
         return values("structure_stability", evidence)["chain"]
 
     # The state may move: that is what it is for.
