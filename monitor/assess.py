@@ -17,6 +17,7 @@ import numpy as np
 
 from monitor.assessment import PULSE, Assessment, Past, Rules, Run, Stream, code_digest
 from monitor.calibration.fit import Fit
+from monitor.calibration.pull import Pulled, pulled_fit
 from monitor.calibration.solve import calibrate, evaluate, grid_of
 from monitor.diagnostics.base import (
     NO_HISTORY,
@@ -29,14 +30,16 @@ from monitor.diagnostics.base import (
     measure_alone,
 )
 from monitor.diagnostics.noise_model import learnt_noise
+from monitor.diagnostics.pulling import prior_of
 from monitor.incidents.lifecycle import advance
-from monitor.judging import noted, rebased, referenced
+from monitor.judging import beliefs, noted, rebased, referenced
 from monitor.market.build import build_quotes
 from monitor.market.quotes import Quotes
 from monitor.market.snapshot import Snapshot
 from monitor.models import MODELS, Grid, Model
 from monitor.outcome import Rejection
 from monitor.verdict.base import Verdict
+from monitor.verdict.diagnosis import diagnosed
 from monitor.verdict.inventory import ModelUse
 from monitor.verdict.judge import judge_model
 from monitor.verdict.market import MARKET, judge_market
@@ -202,7 +205,9 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
     snapshot, quotes = night.snapshot, night.quotes
     run = run_of(snapshot, past, rules, stream=stream, slot=slot)
     past = replace(past, history=rebased(past.history, rules.judgements))
-    chain = Evidence(snapshot, quotes, _readable(past.history), drift=rules.drift)
+    rivals = tuple(fit for fit in night.fits if fit.model in night.models)
+    history = _readable(past.history)
+    chain = Evidence(snapshot, quotes, history, drift=rules.drift, rivals=rivals)
     metrics, rejections = _sorted_out(measure(chain, night.market))
     rejections = [*quotes.rejections, *snapshot.context.missing, *rejections]
     verdicts = [_market_verdict(snapshot, metrics, rejections, past, rules)]
@@ -211,6 +216,8 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
         fit = fits.get(name)
         if fit is not None and name in night.models:
             evidence = _evidence_on(chain, MODELS[name], fit, night, rules)
+            if stream.cadence != PULSE:
+                evidence = replace(evidence, pulled=_pulled(evidence, fit, night.grid, rules))
             found, refused = _sorted_out(measure(evidence, night.models[name]))
             metrics += found
             rejections += refused
@@ -219,6 +226,7 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
         use = rules.inventory.get(name, _NOT_IN_INVENTORY)
         judged = judge_model(name, fit, numbers, verdicts[0], use, rules.judgement, rules.drift)
         verdicts.append(judged)
+    verdicts[1:] = [_diagnosed(v, metrics, rejections, past) for v in verdicts[1:]]
     verdicts = [noted(referenced(v, metrics), rules.judgements) for v in verdicts]
     transitions = advance(
         verdicts,
@@ -244,6 +252,15 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
         transitions=transitions,
         noise=learnt_noise(chain.history),
     )
+
+
+def _diagnosed(
+    verdict: Verdict, metrics: list[MetricValue], rejections: list[Rejection], past: Past
+) -> Verdict:
+    """Return the verdict on a model with what all of tonight's numbers say of why."""
+    name = verdict.model
+    numbers = Numbers.of(name, metrics, rejections, past.history, past.verdicts.get(name, ()))
+    return diagnosed(verdict, numbers, metrics, per_expiry=MODELS[name].per_expiry)
 
 
 def _market_verdict(
@@ -309,6 +326,17 @@ def _refreshed(
     states = np.array([p.role == "state" for p in model.tiled(grid)])
     settings = rules.calibration
     return calibrate(model, quotes, grid=grid, settings=settings, start=carried, free=states)
+
+
+def _pulled(evidence: Evidence, fit: Fit, grid: Grid, rules: Rules) -> Pulled | None:
+    """Return the fit drawn towards what experts say, and to last night where that is asked for."""
+    model, quotes, settings = evidence.model, evidence.quotes, rules.calibration
+    assert model is not None
+    said, follow = beliefs(rules.judgements, model.name), model.name in settings.pull
+    prior = prior_of(model, grid, evidence.history, said, follow=follow)
+    if prior is None:
+        return None
+    return Pulled(prior, pulled_fit(model, quotes, fit, prior, grid=grid, settings=settings))
 
 
 def _sorted_out(

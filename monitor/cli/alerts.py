@@ -111,15 +111,15 @@ def list_(
 def show(
     context: typer.Context, incident: IncidentArgument, form: FormatOption = Format.TABLE
 ) -> None:
-    """Show one incident: how it stands, the numbers behind it, its life, what to do."""
+    """Show one incident: how it stands, why, the numbers behind it, its life, what to do."""
     from monitor.incidents.runbook import page_of
-    from monitor.store.desk import find, life_of
+    from monitor.store.desk import diagnosis_of, find, life_of
     from monitor.store.frames import alerts_frame
 
     with desk_of(context).store(readonly=True) as store:
         found = find(store, incident)
         frame = alerts_frame(store, all=True, silenced=_silencer(desk_of(context), store))
-        life = life_of(store, found.id)
+        life, why = life_of(store, found.id), diagnosis_of(store, found)
     frame = frame[frame["id"] == found.id]
     if form is not Format.TABLE:
         emit(frame, form)
@@ -127,6 +127,11 @@ def show(
     row = frame.iloc[0]
     rows = [{"field": name, "value": row[name]} for name in frame.columns]
     emit(frame_of(rows, ["field", "value"]), form)
+    if why:
+        columns = "model metric scope value message".split()
+        emit(
+            frame_of(why, columns), form, title="Why, by the run that saw it last", columns=columns
+        )
     if found.members:
         columns = "model metric scope value threshold is_found runs_calm".split()
         numbers = frame_of([asdict(m) for m in found.members], columns)

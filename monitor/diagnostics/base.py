@@ -9,6 +9,7 @@ from typing import Literal
 
 from monitor.arrays import FloatArray, IntArray, digest_of, frozen_floats, frozen_ints
 from monitor.calibration.fit import Fit
+from monitor.calibration.pull import Pulled
 from monitor.diagnostics.drift_rules import DriftRules
 from monitor.errors import DomainError
 from monitor.market.quotes import Quotes
@@ -150,11 +151,15 @@ class Evidence:
         such expiry. None without a last night.
     refreshed : Fit or None
         Last night's structure with tonight's states. None without a last night.
+    pulled : Pulled or None
+        A second fit, drawn towards what is believed. None where nobody believes anything.
     tonight : mapping of (model, metric, scope) to float
         Values already measured tonight: what the drift metrics set against history.
     drift : DriftRules
     tolerance_iv : float or None
         How wrong the model may be for its purpose, in vol; None where nobody said.
+    rivals : tuple of Fit
+        Tonight's fits of all models, its own among them.
     """
 
     snapshot: Snapshot
@@ -164,9 +169,11 @@ class Evidence:
     fit: Fit | None = None
     frozen_iv: FloatArray | None = None
     refreshed: Fit | None = None
+    pulled: Pulled | None = None
     tonight: Mapping[SeriesKey, float] = field(default_factory=dict)
     drift: DriftRules = DriftRules()
     tolerance_iv: float | None = None
+    rivals: tuple[Fit, ...] = ()
 
 
 Outcome = MetricValue | Rejection

@@ -18,6 +18,7 @@ from monitor.store.folder import query
 from monitor.store.folding import Standing, read_standings
 from monitor.store.times import iso, ms_from_iso
 from monitor.store.writer import insert_events
+from monitor.verdict.base import Kind
 
 VERDICTS = ("true", "false", "known")  # was it a trouble? a known one is true, and no news
 
@@ -86,6 +87,27 @@ def life_of(store: Store, incident: str) -> list[dict[str, Any]]:
         id_ = _find(connection, incident).incident.id
         rows = connection.execute(query("incident_life"), {"id": id_}).mappings().all()
     return [dict(row) for row in rows]
+
+
+def diagnosis_of(store: Store, incident: Incident) -> list[dict[str, Any]]:
+    """Return why its models are wrong, as of the run that saw the incident last.
+
+    One row a diagnosis, ``model, metric, scope, value, message``, in the order of the argument.
+    """
+    f, m = schema.findings.c, schema.models.c
+    wanted = (
+        select(m.name.label("model"), f.metric, f.scope, f.value, f.message)
+        .join(schema.runs, schema.runs.c.key == f.run_key)
+        .join(schema.models, m.key == f.model_key)
+        .where(
+            schema.runs.c.id == incident.run_id,
+            f.kind == str(Kind.DIAGNOSIS),
+            m.name.in_(incident.models),
+        )
+        .order_by(f.model_key, f.i)
+    )
+    with store.reading() as connection:
+        return [dict(row) for row in connection.execute(wanted).mappings()]
 
 
 def _act(

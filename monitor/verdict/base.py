@@ -23,6 +23,7 @@ class Kind(StrEnum):
     IDENTIFIABILITY = "identifiability"
     DRIFT = "drift"
     MISFIT = "misfit"
+    DIAGNOSIS = "diagnosis"  # why: of no severity, and it moves no status
 
 
 class Cause(StrEnum):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
 from monitor.errors import UnknownNameError, UsageError
 from monitor.incidents.base import Event, State
 from monitor.store import Store
-from monitor.store.desk import acknowledge, find, resolve
+from monitor.store.desk import acknowledge, diagnosis_of, find, resolve
 from monitor.store.writer import write_assessment
+from monitor.verdict.base import Cause, Finding, Kind
 from tests.store.build import make_assessment, make_event, wall
 
 
@@ -72,3 +75,34 @@ def test_a_resolved_incident_cannot_be_resolved_or_acknowledged(told: Store) -> 
 def test_an_act_without_an_author_is_refused(told: Store) -> None:
     with pytest.raises(UsageError, match="say who you are"):
         acknowledge(told, "svi", author="  ", note="", wall=wall(5))
+
+
+def test_why_a_model_is_wrong_is_read_from_the_run_that_saw_it_last(store: Store) -> None:
+    def night(number: int, event: Event, share: float) -> None:
+        why = Finding(
+            *(Kind.DIAGNOSIS, Cause.MISSPECIFICATION, None, "heston", "failed_assumption"),
+            *("assumption:jumps", share, None, f"lacks jumps, {share:.0%}"),
+        )
+        misfit = Finding(
+            *(Kind.MISFIT, Cause.MISSPECIFICATION, None, "heston", "rmse_iv", "chain"),
+            *(0.07, 0.06, "7 points"),
+        )
+        seen = make_event(event, 0, subject="heston")
+        seen = replace(seen, incident=replace(seen.incident, models=("heston",)))
+        found = make_assessment(
+            number, expiries=1, strikes=2, findings=(misfit, why), transitions=(seen,)
+        )
+        mine = replace(seen, incident=replace(seen.incident, run_id=found.run.id))
+        found = replace(found, transitions=(mine,))
+        write_assessment(store, found, wall=wall(number), tell=False)
+
+    night(0, Event.OPENED, 0.4)
+    night(1, Event.SEEN, 0.6)
+    (why,) = diagnosis_of(store, find(store, "heston"))
+    assert why == {
+        "model": "heston",
+        "metric": "failed_assumption",
+        "scope": "assumption:jumps",
+        "value": 0.6,
+        "message": "lacks jumps, 60%",
+    }
