@@ -27,6 +27,7 @@ from monitor.diagnostics.charting import (
     places_of,
 )
 from monitor.diagnostics.headlines import (
+    CENTRES,
     LEVEL,
     all_headlines,
     headlines_of,
@@ -259,7 +260,8 @@ def structure_away(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     unit="1",
     level="market",
     definition="Likeliest step of the last eight nights, two nights long at least, over its "
-    "standard error, at each place by itself: put and call wing, and each tenor's nearest expiry.",
+    "standard error: of the put and the call wing, of each tenor alone, by its nearest expiry, and "
+    "of the bends that page, by the expiry they are centred on (bend).",
     source=CHARTS,
     needs="20 nights",
     after=True,
@@ -271,8 +273,13 @@ def smile_step(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
         scope: places_of(evidence).found.get(f"{days:.0f}d_term")
         for scope, days in zip(_expiries(evidence.quotes), TERM_DAYS, strict=False)
     }
+    bends = {
+        f"bend:{expiry}": group_of(evidence).found.get(name)
+        for name, days in CENTRES.items()
+        for expiry in _by_distance(evidence.quotes, days)[:1]
+    }
     none = True
-    for scope, found in (wings | tenors).items():
+    for scope, found in (wings | tenors | bends).items():
         if found is not None:
             none = False
             n = len(found.stream.reference)
@@ -283,11 +290,16 @@ def smile_step(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
         yield Rejection("metric", reason, f"{metric.name}/market", detail)
 
 
+def _by_distance(quotes: Quotes, days: float) -> list[str]:
+    """Return the expiries, the nearest to a tenor first."""
+    order = np.argsort(np.abs(np.log(quotes.tau / (days / 365.0))))
+    return [expiry_label(int(quotes.expiry_ms[j])) for j in order]
+
+
 def _expiries(quotes: Quotes) -> list[str]:
     """Return the scope of the expiry nearest to each of `TERM_DAYS`; tenors share none."""
     scopes: list[str] = []
     for days in TERM_DAYS:
-        order = np.argsort(np.abs(np.log(quotes.tau / (days / 365.0))))
-        labels = [f"expiry:{expiry_label(int(quotes.expiry_ms[j]))}" for j in order]
+        labels = [f"expiry:{label}" for label in _by_distance(quotes, days)]
         scopes += [next((label for label in labels if label not in scopes), "")]
     return [scope for scope in scopes if scope]

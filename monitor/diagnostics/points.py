@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from monitor.arrays import FloatArray
+from monitor.conventions import expiry_label
 from monitor.diagnostics.base import Evidence, Metric, Outcome, metric
 from monitor.diagnostics.smile import slices
 from monitor.market.quotes import Quotes
@@ -22,7 +24,13 @@ _DAY = 1.0 / 365.0
 DELTAS = {"10p": 0.90, "25p": 0.75, "atm": 0.50, "25c": 0.25, "10c": 0.10}
 MEAN_DAYS = (7.0, 14.0, 30.0, 60.0, 90.0)
 TERM_DAYS = (7.0, 14.0, 30.0, 45.0, 60.0, 90.0, 180.0)
-SMILE, TERM = "smile_point_iv", "term_point_iv"
+SMILE, TERM, GAP = "smile_point_iv", "term_point_iv", "term_gap_iv"
+# Tenors that draw the curve, and those that are held against it: nearer ones go by the days that
+# they hold, weekends and releases, and not by a curve.
+_DRAWN_FROM, _HELD_FROM = 5.0 * _DAY, 14.0 * _DAY
+_FEWEST_OTHERS = 4
+# Of the quotes that expiries usually have: one newly listed has a handful, wide and far apart.
+_THINNEST = 1.0 / 3.0
 SMILE_SCOPES = tuple(f"point:{name}" for name in DELTAS)
 TERM_SCOPES = tuple(f"tenor:{days:.0f}d" for days in TERM_DAYS)
 
@@ -58,6 +66,58 @@ def term_points(quotes: Quotes) -> FloatArray | None:
     # In total variance between expiries; flat in vol beyond the last.
     variance = np.interp(wanted, tau, vol**2 * tau) / np.minimum(wanted, tau[-1])
     return np.asarray(np.sqrt(variance))
+
+
+@lru_cache(maxsize=4)
+def term_gaps(quotes: Quotes) -> dict[int, float]:
+    """Return how far expiries lie off the curve through all others, in vol, by their place.
+
+    Of each from two weeks on that has a neighbour on either side; none where fewer than four others
+    draw a curve. An expiry with less than a third of the usual quotes is left out altogether.
+
+    Notes
+    -----
+    At-the-money vol minus the natural cubic spline in log tenor through the other expiries: as many
+    knots as quotes, so that nothing is to be chosen and no bend however sharp is smoothed away.
+    """
+    smiles = [(j, s) for j, s in enumerate(slices(quotes)) if s.tau >= _DRAWN_FROM]
+    fewest = _THINNEST * float(np.median([len(s.k) for _, s in smiles])) if smiles else 0.0
+    drawn = [
+        (j, s.tau, at[0]) for j, s in smiles if len(s.k) >= fewest and (at := s.at(0.0)) is not None
+    ]
+    if len(drawn) <= _FEWEST_OTHERS:
+        return {}
+    place, tau, vol = zip(*drawn, strict=True)
+    x, y = np.log(np.array(tau)), np.array(vol)
+    gaps = {}
+    for i in range(1, len(x) - 1):
+        if tau[i] >= _HELD_FROM:
+            curve = CubicSpline(np.delete(x, i), np.delete(y, i), bc_type="natural")
+            gaps[place[i]] = float(y[i] - curve(x[i]))
+    return gaps
+
+
+@metric(
+    GAP,
+    unit="vol",
+    level="market",
+    definition="At-the-money vol of an expiry minus the natural cubic spline in log tenor through "
+    "all other expiries of five days and more; each from two weeks on, and for the chain the "
+    "largest in size, without its sign.",
+    source="Own; leave-one-out interpolation",
+)
+def term_gap_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield how far each expiry lies out of line."""
+    quotes = evidence.quotes
+    gaps = term_gaps(quotes)
+    if not gaps:
+        yield Rejection("metric", "too_few_expiries", metric.name, "too few draw a curve")
+        return
+    yield metric.value(evidence, max(abs(gap) for gap in gaps.values()), n=len(gaps))
+    for j, gap in gaps.items():
+        yield metric.value(
+            evidence, gap, scope=f"expiry:{expiry_label(int(quotes.expiry_ms[j]))}", n=1
+        )
 
 
 @metric(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from monitor.diagnostics.base import CHAIN
 from monitor.diagnostics.drift_rules import DriftRules
-from monitor.diagnostics.headlines import LEVEL, SMILE_HEADLINES
+from monitor.diagnostics.headlines import EXPIRY_GAP, LEVEL, SMILE_HEADLINES
 from monitor.market.snapshot import Snapshot
 from monitor.numerics.charts import LEAST
 from monitor.verdict import feed
@@ -18,6 +18,7 @@ from monitor.verdict.base import Cause, Finding, Kind, Severity, Status, Verdict
 from monitor.verdict.feed import VENUE as VENUE
 from monitor.verdict.numbers import Numbers
 from monitor.verdict.rules import JudgementRules
+from monitor.verdict.where import out_of_line, where_bent
 
 MARKET = "market"  # the name of the market's row on the board
 
@@ -83,11 +84,7 @@ def _words(headline: str, moved: float | None, numbers: Numbers) -> str:
     said = of.words if of is not None else headline
     if moved is not None:
         said += f" {100 * moved:+.2f} vol points"
-    steps = [v for v in numbers.scopes("smile_step") if v.scope.startswith("expiry:")]
-    if headline.endswith("_term") and steps:
-        most = max(steps, key=lambda v: abs(v.value))
-        said += f", most at {most.scope.removeprefix('expiry:')}"
-    return said
+    return said + where_bent(headline, numbers)
 
 
 # Which part of the reference book a number of the smile moves.
@@ -96,7 +93,10 @@ _MOVES = {LEVEL.name: (CHAIN,), "put_wing": ("wing:put",), "call_wing": ("wing:c
 
 def _worth(headline: str, moved: float | None, numbers: Numbers) -> float | None:
     """Return the size of the smile's change in dollars: change times the book's vega there."""
-    vegas = [numbers.get("book_vega_usd", scope) for scope in _MOVES.get(headline, ())]
+    scopes = _MOVES.get(headline, ())
+    if headline == EXPIRY_GAP:
+        scopes = tuple(f"expiry:{e}" for e in [out_of_line(numbers)] if e is not None)
+    vegas = [numbers.get("book_vega_usd", scope) for scope in scopes]
     known = [v for v in vegas if v is not None]
     if moved is None or not known:
         return None

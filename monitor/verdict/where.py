@@ -2,7 +2,48 @@
 
 from __future__ import annotations
 
+from scipy.special import ndtri
+
+from monitor.diagnostics.headlines import CENTRES, EXPIRY_GAP
+from monitor.diagnostics.points import GAP
+from monitor.numerics.charts import LEAST, WINDOW
 from monitor.verdict.numbers import Numbers
+
+# That any place is named beside the likeliest where nothing has happened: shared by all places and
+# onsets that are looked at.
+_CHANCE = 0.01
+
+
+def where_bent(headline: str, numbers: Numbers) -> str:
+    """Return where the smile has moved, for a headline of its term structure; else nothing.
+
+    A bend and a step of one tenor alone are rivals: each explains a part of what the other does,
+    and the likelier one is named. A wing that has stepped beyond chance is named too: vol of vol
+    and jumps bend term structure and wings together.
+    """
+    if headline == EXPIRY_GAP:
+        expiry = out_of_line(numbers)
+        return "" if expiry is None else f", {expiry}"
+    steps = {v.scope: v.value for v in numbers.scopes("smile_step")}
+    tenors = [s for s in steps if not s.startswith("wing:")]
+    if headline not in CENTRES or not tenors:
+        return ""
+    kind, _, expiry = max(tenors, key=lambda s: abs(steps[s])).partition(":")
+    words = f", {'about' if kind == 'bend' else 'most at'} {expiry}"
+    beyond = -float(ndtri(0.5 * _CHANCE / (len(steps) * (WINDOW - LEAST + 1))))
+    wings = [s for s in steps if s.startswith("wing:") and abs(steps[s]) > beyond]
+    if wings:
+        most = max(wings, key=lambda s: abs(steps[s]))
+        words += f", and {place_of(most)}"
+    return words
+
+
+def out_of_line(numbers: Numbers) -> str | None:
+    """Return the expiry that lies furthest off the curve through the others."""
+    gaps = [v for v in numbers.scopes(GAP) if v.scope.startswith("expiry:")]
+    if not gaps:
+        return None
+    return max(gaps, key=lambda v: abs(v.value)).scope.removeprefix("expiry:")
 
 
 def where(metric: str, numbers: Numbers) -> str:

@@ -8,6 +8,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from monitor.calibration.prior import expert_prior
+from monitor.calibration.pull import Pulled, pulled_fit
 from monitor.calibration.solve import calibrate, evaluate, grid_of
 from monitor.diagnostics.base import (
     METRICS,
@@ -50,6 +52,10 @@ def with_model(on_chain: Evidence, name: str, before: Evidence | None = None) ->
     grid = grid_of(quotes)
     carried = model.carry(past.params, past.expiry_ms, past.tau, grid)
     laid = evaluate(model, quotes, carried, grid=grid)
+    pulled = None
+    if not model.per_expiry:
+        prior = expert_prior(model, grid, [("v0", 1.1 * fit.params[0], 0.1 * fit.params[0])])
+        pulled = Pulled(prior, pulled_fit(model, quotes, fit, prior, grid=grid))
     # A settled reference and nights enough since to compare their distribution with it.
     times, rng = np.arange(70) * 86_400_000, np.random.default_rng(1)
     charts = {"change_score", "smile_change_score"}
@@ -66,9 +72,8 @@ def with_model(on_chain: Evidence, name: str, before: Evidence | None = None) ->
         n_quotes=30,
         last_chain=PastChain.of(before.quotes),
     )
-    return replace(
-        on_chain, model=model, fit=fit, history=history, frozen_iv=laid.iv, refreshed=laid
-    )
+    laid_on = {"frozen_iv": laid.iv, "refreshed": laid, "pulled": pulled}
+    return replace(on_chain, model=model, fit=fit, history=history, **laid_on)
 
 
 def _situations() -> dict[str, Evidence]:

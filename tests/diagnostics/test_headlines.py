@@ -18,7 +18,7 @@ from monitor.diagnostics.points import DELTAS, TERM_DAYS
 from monitor.diagnostics.reference import Reference
 from monitor.models import MODELS
 
-PUT, CALL, SHORT, MIDDLE, LONG = SMILE_HEADLINES
+PUT, CALL, SHORT, MIDDLE, EXPIRY = SMILE_HEADLINES
 AT = Reference(np.arange(60), 60)
 WIDTH = np.full((80, 1), 0.01)
 
@@ -96,7 +96,7 @@ def test_a_jump_of_spot_variance_bends_no_term_structure():
     decay = -np.expm1(-6.0 * tau) / (6.0 * tau)
     jumped = plain.copy()
     jumped[70:] = np.sqrt(plain[70:] ** 2 + 0.24 * decay)  # spot vol from 50 to 70
-    for headline in (SHORT, MIDDLE, LONG):
+    for headline in (SHORT, MIDDLE):
         away = charted(headline, jumped).value - charted(headline, plain).value
         usual = np.std(charted(headline, plain).value[:60])
         assert np.abs(away[70:]).max() < 3.0 * usual, headline.name
@@ -119,6 +119,17 @@ def test_each_tenor_answers_for_itself_and_does_not_page():
         lifted[70:, i] += 0.01
         found = (charted(place, lifted).value - charted(place, plain).value)[70:]
         np.testing.assert_allclose(found, 0.01, rtol=0.3)
+
+
+def test_an_expiry_out_of_line_is_charted_in_vol_and_wider_quotes_excuse_it():
+    gap = 0.003 + 0.001 * np.abs(np.random.default_rng(5).standard_normal((80, 1)))
+    width = WIDTH.copy()
+    width[75] = 0.02
+    found = charted(EXPIRY, gap, width)
+    np.testing.assert_array_equal(found.value, gap[:, 0])
+    assert found.inflation[75] == pytest.approx(4.0)
+    np.testing.assert_allclose(np.delete(found.inflation, 75), 1.0)
+    assert not EXPIRY.two_sided  # an expiry that falls into line is no news
 
 
 # Structure --------------------------------------------------------------------------------------

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from monitor.diagnostics.points import DELTAS, MEAN_DAYS, SMILE, TERM, TERM_DAYS
+from monitor.diagnostics.points import DELTAS, GAP, MEAN_DAYS, SMILE, TERM, TERM_DAYS
 from tests.diagnostics.evidence import market, reasons, values
-from tests.market.chains import EXPIRIES, chain, skewed
+from tests.market.chains import AS_OF, EXPIRIES, chain, skewed
 
 FINE = market(chain(n_strikes=161))
 TAUS = FINE.quotes.tau
@@ -67,3 +70,63 @@ def test_where_the_quotes_do_not_reach_there_is_no_number():
     assert "too_few_expiries" in reasons(TERM, market(chain(expiries=EXPIRIES[1:], n_strikes=41)))
     narrow = market(chain(lambda k, tau: 3.0 + 0.0 * k))  # strikes span 1 deviation of 6
     assert reasons(SMILE, narrow) == {"too_few_expiries"}
+
+
+# One expiry out of line -------------------------------------------------------------------------
+
+DAYS = (7, 14, 28, 49, 84, 140, 300)
+
+
+def by_tenor(vol, days=DAYS):
+    """Return a chain whose vols are a function of the tenor in days alone."""
+    expiries = tuple(AS_OF + timedelta(days=d, hours=8) for d in days)
+    return market(
+        chain(
+            lambda k, tau: vol(365.0 * tau) + 0.0 * k,
+            expiries=expiries,
+            forwards=(90_000.0,) * len(days),
+            n_strikes=41,
+        )
+    )
+
+
+def test_a_curve_that_is_straight_in_log_tenor_has_no_expiry_out_of_line():
+    found = values(GAP, by_tenor(lambda days: 0.6 - 0.03 * np.log(days)))
+    # A natural spline through points of a straight line is that line; vols are read off midpoints.
+    assert max(np.abs(list(found.values()))) < 1e-9
+
+
+def test_an_expiry_out_of_line_is_out_by_what_it_was_lifted():
+    def lifted(days):
+        return 0.6 - 0.03 * np.log(days) + 0.02 * (40.0 < days < 60.0)
+
+    found = values(GAP, by_tenor(lifted))
+    label = f"expiry:{AS_OF + timedelta(days=49):%Y-%m-%d}"
+    assert found[label] == pytest.approx(0.02, abs=1e-9)
+    assert found["chain"] == max(map(abs, found.values())) == found[label]
+    # Its neighbours lie off a curve that bends through it, the other way and by less.
+    assert all(-0.02 < v < 0.015 for scope, v in found.items() if scope not in ("chain", label))
+
+
+def test_the_front_and_the_ends_of_the_curve_are_not_held_against_it():
+    found = values(GAP, by_tenor(lambda days: 0.6 - 0.03 * np.log(days)))
+    judged = {f"expiry:{AS_OF + timedelta(days=d):%Y-%m-%d}" for d in (14, 28, 49, 84, 140)}
+    assert set(found) == judged | {"chain"}
+    short = by_tenor(lambda days: 0.6 + 0.0 * days, (1, 2, 3, 7, 14, 28, 49))
+    assert reasons(GAP, short) == {"too_few_expiries"}  # dailies draw no curve, three others none
+
+
+def test_an_expiry_newly_listed_draws_no_curve():
+    whole = by_tenor(lambda days: 0.6 - 0.03 * np.log(days))
+    quotes = whole.quotes
+    # Of the expiry in 28 days 4 quotes are left, and those are two vol points too high.
+    new = np.flatnonzero(quotes.expiry_index == 2)
+    kept = np.union1d(np.flatnonzero(quotes.expiry_index != 2), new[len(new) // 2 - 2 :][:4])
+    snapshot = whole.snapshot
+    names = {quotes.instrument[i] for i in kept}
+    gone = np.array([name not in names for name in snapshot.instrument])
+    is_new = snapshot.expiry_ms == quotes.expiry_ms[2]
+    bid = np.where(gone & is_new, np.nan, snapshot.bid)
+    found = values(GAP, market(replace(snapshot, bid=bid)))
+    assert f"expiry:{AS_OF + timedelta(days=28):%Y-%m-%d}" not in found
+    assert found["chain"] < 1e-9

@@ -35,6 +35,7 @@ def chain(
     width_iv: float = 0.01,
     n_strikes: int = 13,
     expiries: tuple[datetime, ...] = EXPIRIES,
+    forwards: tuple[float, ...] = FORWARDS,
     price_unit: str = "coin",
     as_of: datetime = AS_OF,
     **changes: object,
@@ -42,7 +43,7 @@ def chain(
     """Return a chain without ticks: bid and ask are the smile minus and plus half the width."""
     as_of_ms = to_ms(as_of)
     columns: dict[str, list[object]] = {}
-    for expiry, forward in zip(expiries, FORWARDS, strict=False):
+    for expiry, forward in zip(expiries, forwards, strict=False):
         tau = float(tenor(as_of_ms, np.array(to_ms(expiry))))
         spread = 0.5 * np.sqrt(max(tau, 1e-4))
         strikes = np.unique(np.round(forward * np.exp(np.linspace(-2, 2, n_strikes) * spread), -2))

@@ -222,17 +222,45 @@ def test_a_change_of_a_wing_is_red_when_settled_material_and_lasting(size, night
     assert verdict.reason == f"put wing {100 * size:+.2f} vol points: -1.5 limits"
 
 
-def test_a_bent_term_structure_names_the_expiry_that_shows_it_most():
+BENT = {
+    "smile_change_score@headline:middle_term": 2.0,
+    "smile_change_size@headline:middle_term": 0.012,
+    "smile_step@expiry:2026-02-27": 3.0,
+    "smile_step@expiry:2026-03-27": -6.0,
+    "smile_step@bend:2026-04-24": 5.0,
+    "smile_step@wing:put": 3.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("steps", "place"),
+    [
+        ({}, "most at 2026-03-27"),
+        # The bend that the headline is about explains more than any tenor alone.
+        ({"smile_step@bend:2026-04-24": -6.1}, "about 2026-04-24"),
+        # Of 4 places and 7 onsets the largest deviate exceeds 3.57 in size once in a hundred.
+        ({"smile_step@wing:put": -3.6}, "most at 2026-03-27, and the put wing"),
+    ],
+)
+def test_a_bent_term_structure_names_the_likeliest_place(steps, place):
+    (finding,) = market_judged(BENT | steps).findings
+    expected = f"middle term structure +1.20 vol points, {place}: +2.0 limits"
+    assert finding.message == expected
+
+
+def test_an_expiry_out_of_line_is_named_and_worth_its_own_vega():
     values = {
-        "smile_change_score@headline:middle_term": 2.0,
-        "smile_change_size@headline:middle_term": 0.012,
-        "smile_step@expiry:2026-02-27": 3.0,
-        "smile_step@expiry:2026-03-27": -6.0,
-        "smile_step@wing:put": 9.0,
+        "smile_change_score@headline:expiry_gap": 1.5,
+        "smile_change_size@headline:expiry_gap": 0.015,
+        "term_gap_iv@chain": 0.019,
+        "term_gap_iv@expiry:2026-03-27": -0.011,
+        "term_gap_iv@expiry:2026-04-24": 0.019,
+        "book_vega_usd@expiry:2026-04-24": -4e6,
     }
     (finding,) = market_judged(values).findings
-    expected = "middle term structure +1.20 vol points, most at 2026-03-27: +2.0 limits"
-    assert finding.message == expected
+    expected = "one expiry out of line +1.50 vol points, 2026-04-24: +1.5 limits"
+    assert (finding.message, finding.severity) == (expected, Severity.RED)
+    assert finding.usd == pytest.approx(60_000.0)
 
 
 def test_a_market_that_is_learning_is_inconclusive_and_says_how_far_it_is():
