@@ -283,8 +283,14 @@ def load_config(path: Path | None = None) -> Config:
         raise ConfigurationError(
             f"{error}; a list or a section is given as JSON, {_EXAMPLE}"
         ) from error
-    for model in (*config.models, *config.inventory):
+    for model in (*config.models, *config.inventory, *config.calibration.pull):
         MODELS[model]
+    for model in config.calibration.pull:
+        if MODELS[model].per_expiry:
+            raise ConfigurationError(
+                f"calibration.pull names {model}, whose parameters are each expiry's own: there is "
+                "no structure of last night's to draw a fit to"
+            )
     for number, rule in enumerate(config.alerts.rules, 1):
         try:
             rule.matcher.require_known(config.names)

@@ -60,6 +60,15 @@ def rules_under(
     return replace(rules, inventory=inventory, cleaning=cleaning, judgements=held)
 
 
+def beliefs(judgements: Iterable[Judgement], model: str) -> tuple[tuple[str, float, float], ...]:
+    """Return what experts believe of a model: parameter, mean, standard deviation."""
+    return tuple(
+        (j.subject, j.value, j.spread)
+        for j in judgements
+        if j.kind is JudgementKind.PRIOR and j.model == model and j.value is not None and j.spread
+    )
+
+
 def rebased(history: History, judgements: Iterable[Judgement]) -> History:
     """Return the history that change is judged by: nothing from before a reference was rebased."""
     since = [j for j in judgements if j.kind is JudgementKind.REBASE]

@@ -15,6 +15,7 @@ from monitor.diagnostics.base import METRICS, NO_HISTORY, Evidence, Metric
 from monitor.market.snapshot import Snapshot
 from monitor.models import MODELS
 from monitor.recollect import NO_MEMORY, remember
+from monitor.verdict.judgement import Judgement, JudgementKind
 from tests.conftest import evening_ms
 
 STREAM = Stream("deribit", "BTC")
@@ -87,3 +88,30 @@ def test_a_metric_that_says_it_needs_no_history_does_not_look_at_it(
         tonight={("heston", "rmse_iv", "chain"): 1.0},
     )
     assert list(metric.compute(later)) == list(metric.compute(evidence))
+
+
+def test_an_experts_prior_draws_a_second_fit_and_changes_no_other_number(
+    chains: list[Snapshot], past: Past
+) -> None:
+    where = {"stream": STREAM, "slot": "2026-01-06"}
+    believed = Judgement(
+        *("a", JudgementKind.PRIOR, "kappa", 0, 4_000_000_000_000, "me", "because"),
+        model="heston", value=5.0, spread=0.1,
+    )  # fmt: skip
+    before = assess(chains[1], past, RULES, **where)
+    after = assess(chains[1], past, replace(RULES, judgements=(believed,)), **where)
+    pull = {"pulled_param", "pull_cost", "pull_distance"}
+
+    def others(found: Assessment) -> list[tuple[Any, ...]]:
+        return [
+            (m.metric, m.model, m.scope, m.value) for m in found.metrics if m.metric not in pull
+        ]
+
+    assert others(after) == others(before)
+    for one, other in zip(before.fits, after.fits, strict=True):
+        np.testing.assert_array_equal(one.params, other.params)
+    said = {(m.metric, m.scope): m.value for m in after.metrics if m.metric in pull}
+    cold = next(f for f in after.fits if f.model == "heston").params[1]
+    drawn = said["pulled_param", "param:kappa"]
+    assert abs(drawn - 5.0) < abs(cold - 5.0) and said["pull_cost", "chain"] > 0.0
+    assert not {m.metric for m in before.metrics} & pull

@@ -13,7 +13,7 @@ model itself says move; beliefs about smiles of an expiry's own, which another n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,7 +96,7 @@ def _shift(p: Parameter) -> float:
     return 1e-3 * p.upper if p.lower == 0.0 else float("nan")
 
 
-def expert_prior(model: Model, grid: Grid, said: Mapping[str, tuple[float, float]]) -> Prior:
+def expert_prior(model: Model, grid: Grid, said: Sequence[tuple[str, float, float]]) -> Prior:
     """Return the belief that parameters lie about means with standard deviations.
 
     Parameters
@@ -104,15 +104,16 @@ def expert_prior(model: Model, grid: Grid, said: Mapping[str, tuple[float, float
     model : Model
         Of one vector for all expiries.
     grid : Grid
-    said : mapping of parameter to (mean, standard deviation)
+    said : sequence of (parameter, mean, standard deviation)
         In the parameter's own unit, the deviation carried into coordinates by their slope at the
-        mean; a mean beyond a bound stands at the bound.
+        mean; a mean beyond a bound stands at the bound. Of one parameter more than once: opinions
+        that all count.
     """
     chart, names = chart_of(model, grid), [p.name for p in model.parameters]
     P, q = len(names), len(said)
     centre, rows, target = np.full(P, np.nan), np.zeros((q, P)), np.zeros(q)
     full = np.array(chart.lower)
-    for j, (name, (mean, deviation)) in enumerate(said.items()):
+    for j, (name, mean, deviation) in enumerate(said):
         i = names.index(name)
         centre[i] = full[i] = np.clip(mean, chart.lower[i], chart.upper[i])
         rows[j, i] = chart.slope(full)[i] / deviation

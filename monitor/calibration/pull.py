@@ -12,6 +12,8 @@ fit, which depends on its snapshot alone and has the same end whatever was belie
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from monitor.arrays import FloatArray, IntArray
@@ -28,6 +30,14 @@ _STATUS = {
     Ending.MAX_EVALUATIONS: FitStatus.MAX_EVALUATIONS,
     Ending.STALLED: FitStatus.STALLED,
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Pulled:
+    """A belief and the fit drawn towards it; the fit is None where there was none to draw."""
+
+    prior: Prior
+    fit: Fit | None
 
 
 def pulled_fit(

@@ -22,6 +22,9 @@ class CalibrationSettings:
     gradient_tolerance, step_tolerance : float
         Relative sizes below which it does so too: the cosine between residuals and a column of
         the Jacobian; the step in parameters scaled by their columns.
+    pull : tuple of str
+        Models with a second fit beside the cold one, drawn towards last night's structure. Those
+        that an expert believes something of have one anyhow.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -31,3 +34,4 @@ class CalibrationSettings:
     cost_tolerance: float = 1e-10
     gradient_tolerance: float = 1e-9
     step_tolerance: float = 1e-10
+    pull: tuple[str, ...] = ()

@@ -118,10 +118,20 @@ def prior(
     for_: ForOption = "90d",
     incident: IncidentOption = None,
 ) -> None:
-    """Put on record where a parameter is believed to lie; it is scored, and no fit uses it yet."""
+    """Say where a parameter is believed to lie: a second fit is drawn there, beside the own one.
+
+    Where it ends, what that costs in fit and how far both lie from what was said are numbers of the
+    night (pulled_param, pull_cost, pull_distance). Nothing is judged by them.
+    """
     from monitor.errors import UnknownNameError
     from monitor.models import MODELS
 
+    if MODELS[model].per_expiry:
+        common = ", ".join(name for name, other in MODELS.items() if not other.per_expiry)
+        raise UsageError(
+            f"{model} has parameters of each expiry's own, of which nothing can be believed from "
+            f"night to night; a prior is about one of {common}"
+        )
     known = [p.name for p in MODELS[model].parameters]
     if parameter not in known:
         raise UnknownNameError(f"parameter of {model}", parameter, known)

@@ -15,7 +15,7 @@ class JudgementKind(StrEnum):
 
     TOLERANCE = "tolerance"  # a model may be so wrong for a while
     RESTRICT = "restrict"  # a model is not to be used for something
-    PRIOR = "prior"  # where a parameter is believed to lie; on record, not yet used by a fit
+    PRIOR = "prior"  # where a parameter is believed to lie: a second fit is drawn there
     EXCLUDE = "exclude"  # an instrument is left out
     ANNOTATE = "annotate"  # a word about a night
     REBASE = "rebase"  # what was before is no reference any more

@@ -94,7 +94,7 @@ def test_the_posterior_covers_the_truth_as_often_as_it_says():
 
 
 def test_an_experts_word_is_a_row_in_the_unit_of_the_parameter():
-    prior = expert_prior(HESTON, GRID, {"kappa": (3.0, 0.03), "rho": (-0.3, 0.1)})
+    prior = expert_prior(HESTON, GRID, [("kappa", 3.0, 0.03), ("rho", -0.3, 0.1)])
     chart = chart_of(HESTON, GRID)
     params = np.array([0.3, 3.03, 0.4, 2.0, -0.2])
     away = prior.rows @ chart.of(params) - prior.target
@@ -106,7 +106,7 @@ def test_a_word_about_one_parameter_moves_it_and_spares_the_others():
     quotes, cold = noisy("heston")
     error = np.sqrt(np.diagonal(cold.covariance))
     wish = cold.params[1] + 2.0 * error[1]
-    prior = expert_prior(HESTON, GRID, {"kappa": (wish, error[1])})
+    prior = expert_prior(HESTON, GRID, [("kappa", wish, error[1])])
     fit = pulled_fit(HESTON, quotes, cold, prior)
     # Equal precisions meet half-way, and the posterior is that much surer.
     assert fit.params[1] - cold.params[1] == pytest.approx(error[1], rel=0.15)
@@ -154,7 +154,7 @@ def test_states_are_not_believed():
 
 
 def test_beliefs_join():
-    one = expert_prior(HESTON, GRID, {"kappa": (3.0, 1.0)})
+    one = expert_prior(HESTON, GRID, [("kappa", 3.0, 1.0)])
     two = last_night_prior(HESTON, GRID, TRUTH["heston"], walk(np.random.default_rng(1), 50, 0.2))
     both = one.joined(two)
     assert both.rows.shape == (3, 5) and both.centre[1] == 3.0
@@ -171,5 +171,5 @@ def test_smiles_of_an_expirys_own_are_not_believed():
 def test_without_a_cold_fit_there_is_none_beside_it():
     few = quotes_from(grid_of_tenors(np.array([30.0]), n=3), np.full(3, 0.6))
     cold = calibrate(HESTON, few)
-    prior = expert_prior(HESTON, GRID, {"kappa": (3.0, 1.0)})
+    prior = expert_prior(HESTON, GRID, [("kappa", 3.0, 1.0)])
     assert pulled_fit(HESTON, few, cold, prior) is None

@@ -211,6 +211,7 @@ def test_judgements_of_every_kind_are_recorded_for_the_nights_to_come(incident: 
         ("restrict --model heston --use trading --reason x", "marking or hedging"),
         ("prior --model heston --parameter kapa --mean 1 --sd 1 --reason x", "'kappa'?"),
         ("prior --model heston --parameter kappa --mean 1 --sd 0 --reason x", "must be positive"),
+        ("prior --model svi --parameter rho --mean 0 --sd 1 --reason x", "each expiry's own"),
         ("exclude * --reason x", "every instrument there is"),
         ("rebase --metric rmse --reason x", "no headline is named 'rmse'"),
         ("restrict --model heston --use hedging --incident zz --reason x", "no incident"),

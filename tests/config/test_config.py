@@ -171,11 +171,17 @@ def test_what_is_not_allowed_is_named_with_what_is(
         ("models = ['hestn']", "Did you mean 'heston'"),
         ("[inventory.hestn]\nowner = 'x'", "heston"),
         ("[venues]\nactive = ['derbit']", "deribit"),
+        ("[calibration]\npull = ['hestn']", "Did you mean 'heston'"),
     ],
 )
 def test_a_name_that_is_not_registered_is_refused(tmp_path: Path, text: str, known: str) -> None:
     with pytest.raises(UnknownNameError, match=known):
         load_config(written(tmp_path, text))
+
+
+def test_smiles_of_an_expirys_own_cannot_be_drawn_to_last_nights(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"pull names svi, whose parameters are each"):
+        load_config(written(tmp_path, "[calibration]\npull = ['heston', 'svi']"))
 
 
 @pytest.mark.parametrize(
