@@ -14,11 +14,11 @@ import numpy as np
 from monitor.arrays import BoolArray, FloatArray
 from monitor.conventions import expiry_label
 from monitor.diagnostics.base import CHAIN, Evidence, Metric, Outcome, metric
+from monitor.diagnostics.noise_model import runs
 from monitor.diagnostics.smile import at_30_days
-from monitor.errors import DomainError
 from monitor.market.quotes import Quotes
 from monitor.outcome import Rejection
-from monitor.pricing.density import MarketMoments, model_free_moments, swap_variance
+from monitor.pricing.density import MarketMoments, model_free_moments, swap_variances
 
 _SOURCE = "Bakshi, Kapadia and Madan (2003); truncation as in Jiang and Tian (2005)"
 
@@ -64,19 +64,19 @@ def mf_kurtosis(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
 def swap_gap(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     """Yield the gap of each expiry and at 30 days."""
     assert evidence.fit is not None
-    quotes, model_iv = evidence.quotes, evidence.fit.iv
+    quotes, iv = evidence.quotes, evidence.fit.iv
+    priced = np.isfinite(iv)
+    market = market_swap_vols(quotes) if priced.all() else _swap_vols(quotes, quotes.iv, priced)
     tau, gaps = [], []
-    for j in range(quotes.m):
+    for j, (ours, theirs) in enumerate(zip(_swap_vols(quotes, iv, priced), market, strict=True)):
         label = f"expiry:{expiry_label(int(quotes.expiry_ms[j]))}"
-        here = (quotes.expiry_index == j) & np.isfinite(model_iv)
-        market, model = (_swap_vol(quotes, j, here, iv) for iv in (quotes.iv, model_iv))
-        if market is None or model is None:
-            yield _too_few(metric, label, int(here.sum()))
+        n = int(np.sum(priced[quotes.expiry_index == j]))
+        if ours is None or theirs is None:
+            yield _too_few(metric, label, n)
             continue
-        gap = model - market
         tau.append(float(quotes.tau[j]))
-        gaps.append(gap)
-        yield metric.value(evidence, gap, scope=label, n=int(here.sum()))
+        gaps.append(ours - theirs)
+        yield metric.value(evidence, gaps[-1], scope=label, n=n)
     yield _at_30(metric, evidence, tau, gaps)
 
 
@@ -99,24 +99,29 @@ def _read(metric: Metric, evidence: Evidence, read: Read) -> Iterator[Outcome]:
 @lru_cache(maxsize=2)
 def market_moments(quotes: Quotes) -> tuple[MarketMoments | None, ...]:
     """Return every expiry's moments; None where its quotes are too few or on one side."""
-    return tuple(_moments(quotes, j) for j in range(quotes.m))
+    every = np.ones(quotes.n, np.bool_)
+    return model_free_moments(_smiles(quotes, quotes.iv, every))
 
 
-def _moments(quotes: Quotes, j: int) -> MarketMoments | None:
-    here = quotes.expiry_index == j
-    try:
-        return model_free_moments(quotes.k[here], quotes.iv[here] ** 2 * quotes.tau[j])
-    except DomainError:
-        return None
+@lru_cache(maxsize=2)
+def market_swap_vols(quotes: Quotes) -> tuple[float | None, ...]:
+    """Return every expiry's variance-swap vol; None as in `market_moments`."""
+    return _swap_vols(quotes, quotes.iv, np.ones(quotes.n, np.bool_))
 
 
-def _swap_vol(quotes: Quotes, j: int, here: BoolArray, iv: FloatArray) -> float | None:
-    try:
-        return float(
-            np.sqrt(swap_variance(quotes.k[here], iv[here] ** 2 * quotes.tau[j]) / quotes.tau[j])
-        )
-    except DomainError:
-        return None
+def _swap_vols(quotes: Quotes, iv: FloatArray, used: BoolArray) -> tuple[float | None, ...]:
+    rates = swap_variances(_smiles(quotes, iv, used))
+    return tuple(
+        None if rate is None else float(np.sqrt(rate / tau))
+        for rate, tau in zip(rates, quotes.tau.tolist(), strict=True)
+    )
+
+
+def _smiles(quotes: Quotes, iv: FloatArray, used: BoolArray) -> list[tuple[FloatArray, FloatArray]]:
+    return [
+        (quotes.k[s][used[s]], iv[s][used[s]] ** 2 * tau)
+        for s, tau in zip(runs(quotes), quotes.tau, strict=True)
+    ]
 
 
 def _at_30(metric: Metric, evidence: Evidence, tau: list[float], values: list[float]) -> Outcome:

@@ -112,13 +112,14 @@ def cusum(u: FloatArray, *, two_sided: BoolArray | bool) -> FloatArray:
     .. [1] Page, E. S. (1954). Continuous inspection schemes. Biometrika 41.
     """
     u = np.asarray(u, dtype=np.float64)
-    up, down = np.zeros(u.shape[1:]), np.zeros(u.shape[1:])
-    out = np.empty_like(u)
-    for t in range(len(u)):
-        up = np.maximum(0.0, up + u[t] - ALLOWANCE)
-        down = np.maximum(0.0, down - u[t] - ALLOWANCE) * two_sided
-        out[t] = np.where(up >= down, up, -down)
-    return out
+    up, down = _reflected(u - ALLOWANCE), _reflected(-u - ALLOWANCE) * two_sided
+    return np.asarray(np.where(up >= down, up, -down))
+
+
+def _reflected(steps: FloatArray) -> FloatArray:
+    """Return the sums of steps that never fall below zero: how far each is above the lowest yet."""
+    sums = np.cumsum(steps, axis=0)
+    return np.asarray(sums - np.minimum(np.minimum.accumulate(sums, axis=0), 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,14 +202,15 @@ def evidence_of_change(u: FloatArray, *, two_sided: BoolArray | bool) -> FloatAr
        sequential change detection. New England Journal of Statistics in Data Science 2(2).
     """
     u = np.clip(u, -_BET_UP_TO, _BET_UP_TO)
-    held = np.zeros((len(_BETS), 2, *u.shape[1:]))
     stakes = np.array(_BETS).reshape(-1, *[1] * (u.ndim - 1))
     at_most = 1.0 + (np.expm1(stakes * _BET_UP_TO) - stakes * _BET_UP_TO) / _BET_UP_TO**2
-    falls = np.asarray(two_sided, dtype=np.float64)
-    out = np.empty_like(u)
+    bets = stakes * u[:, None]
+    won = np.stack([np.exp(bets), np.exp(-bets)], axis=2) / at_most[:, None]
+    held = np.zeros(won.shape[1:])
+    wealth = np.empty((len(u), *won.shape[2:]))
     for t in range(len(u)):
-        won = np.stack([np.exp(stakes * u[t]), np.exp(-stakes * u[t])], axis=1)
-        held = np.minimum((held + 1.0) * won / at_most[:, None], _RICHEST)
-        up, down = np.mean(held, axis=0)
-        out[t] = np.minimum((up + falls * down) / (1.0 + falls), 1e12)
-    return out
+        held = np.minimum((held + 1.0) * won[t], _RICHEST)
+        wealth[t] = np.mean(held, axis=0)
+    up, down = wealth[:, 0], wealth[:, 1]
+    falls = np.asarray(two_sided, dtype=np.float64)
+    return np.asarray(np.minimum((up + falls * down) / (1.0 + falls), 1e12))

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.arrays import FloatArray, IntArray
+from monitor.arrays import BoolArray, FloatArray, IntArray
 from monitor.errors import DomainError
 
 # A night that no continuation explains is not learnt from: a step would teach that steps are usual.
@@ -90,9 +90,22 @@ def predictive_scores(
     absent = np.isnan(y)
     factor = np.ones((T, c)) if inflation is None else inflation
     x = np.broadcast_to([t.last for t in taught], (c,)) if last is None else last - centre
-    sums = np.broadcast_to(np.stack([t.sums for t in taught], axis=1), (6, c))
-    u, phis, deviations = np.empty((3, T, c))
-    for t in range(T):
+    sums = np.stack([t.sums for t in taught], axis=1)
+    if c > T:  # many streams side by side, as simulated ones are
+        return _by_night(y, absent, np.asarray(x), np.broadcast_to(sums, (6, c)), factor, lost)
+    return _at_once(y, absent, np.asarray(x), sums, factor, lost)
+
+
+def _by_night(
+    y: FloatArray,
+    absent: BoolArray,
+    x: FloatArray,
+    sums: FloatArray,
+    factor: FloatArray,
+    lost: IntArray | int,
+) -> Scores:
+    u, phis, deviations = np.empty((3, *y.shape))
+    for t in range(len(y)):
         phi, expected, variance, dof = _foretold(sums, x, lost)
         now = np.where(absent[t], expected, y[t])
         deviation = np.sqrt(variance * factor[t])
@@ -102,6 +115,41 @@ def predictive_scores(
         sums = sums + learnt * _terms(x, now)
         x = np.where(absent[t], x, y[t])
     return Scores(u, phis, deviations)
+
+
+def _at_once(
+    y: FloatArray,
+    absent: BoolArray,
+    x: FloatArray,
+    sums: FloatArray,
+    factor: FloatArray,
+    lost: IntArray | int,
+) -> Scores:
+    """Return the same, all nights of a stream together.
+
+    Nearly every night is learnt from. Where one turns out strange it is struck from what is
+    learnt, and its stream is scored again.
+    """
+    T, c = y.shape
+    # What each night is foretold from: the night before it, or the last there was.
+    seen = np.concatenate([x[None], y])
+    at = np.concatenate([np.zeros((1, c), np.int64), np.where(absent, 0, 1)])
+    at = np.maximum.accumulate(at * np.arange(T + 1)[:, None], axis=0)
+    before = np.take_along_axis(seen, at, axis=0)[:-1]
+    teaches = ~absent
+    terms = np.where(teaches, _terms(before, y), 0.0)
+    while True:
+        learnt = np.concatenate([np.broadcast_to(sums[:, None], (6, 1, c)), terms[:, :-1]], axis=1)
+        phis, expected, variance, dof = _foretold(np.cumsum(learnt, axis=1), before, lost)
+        deviations = np.sqrt(variance * factor)
+        u = normal_score(np.where(absent, 0.0, (y - expected) / deviations), dof)
+        strange = teaches & (np.abs(u) >= STRANGE)
+        if not strange.any():
+            return Scores(u, phis, deviations)
+        struck = np.flatnonzero(strange.any(axis=0))
+        first = np.argmax(strange, axis=0)[struck]
+        teaches[first, struck] = False
+        terms[:, first, struck] = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,19 +32,26 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.special import ndtr
 
-from monitor.arrays import FloatArray
+from monitor.arrays import FloatArray, IntArray
 from monitor.errors import DomainError
-from monitor.pricing.black import INV_SQRT_2PI, black_price
+from monitor.pricing.black import INV_SQRT_2PI, otm_call
+
+Smile = tuple[FloatArray, FloatArray]
+"""Log-moneyness and total variance of one expiry's quotes."""
 
 # Ends of the strip, in deviations at the highest vol in sight: what is left beyond is 1e-13 of it.
 _REACH = 8.0
 _K_MAX = 600.0
-_POINTS = 801  # of the strip, odd
+_POINTS = 801  # of the strip
+_PLACES = np.arange(_POINTS, dtype=np.float64)
+_SAME_POINT = 1e-6  # of a step
 # Slopes of total variance stay below Lee's bound of 2, at which no moment is left.
 _SLOPE_MAX = 1.9
 
@@ -133,19 +140,11 @@ def moments_of_strip(k: FloatArray, c: FloatArray) -> Moments:
     DomainError
         If the strip has no variance.
     """
-    strip = np.asarray(c) * np.exp(-np.asarray(k))
-    weights = np.stack(
-        [-np.ones_like(k), 2.0 - 2.0 * k, k * (6.0 - 3.0 * k), k * k * (12.0 - 4.0 * k)]
-    )
-    first, second, third, fourth = _integral(k, weights * strip).tolist()
-    variance = second - first * first
-    if not variance > 0.0:
-        raise DomainError(f"a strip of {len(k)} premiums has no variance ({variance:g})")
-    skew = (third - 3.0 * first * second + 2.0 * first**3) / variance**1.5
-    kurtosis = (fourth - 4.0 * first * third + 6.0 * first**2 * second - 3.0 * first**4) / (
-        variance * variance
-    )
-    return Moments(-2.0 * first, variance, skew, kurtosis)
+    k = np.asarray(k)
+    (moments,) = _moments(Strips(k, np.array([0, len(k)])), np.asarray(c) * np.exp(-k))
+    if moments is None:
+        raise DomainError(f"a strip of {len(k)} premiums has no variance")
+    return moments
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,67 +163,92 @@ class MarketMoments:
     truncation: Moments
 
 
-def model_free_moments(k: FloatArray, w: FloatArray) -> MarketMoments:
-    """Return the moments of one expiry's quotes, with their truncation error.
+def model_free_moments(smiles: Sequence[Smile]) -> tuple[MarketMoments | None, ...]:
+    """Return the moments of each expiry's quotes, with their truncation error.
+
+    None where there are too few quotes, all lie on one side, or they leave no variance.
 
     Parameters
     ----------
-    k : ndarray of shape (n,)
-        Log-moneyness of the quotes, rising strictly, n >= 3, on both sides of zero.
-    w : ndarray of shape (n,)
-        Total variance, positive. Between quotes deviation is a straight line in k.
-
-    Raises
-    ------
-    DomainError
-        If there are too few quotes, or all lie on one side.
+    smiles : sequence of (k, w), each of shape (n,)
+        Log-moneyness of an expiry's quotes, rising strictly, n >= 3, on both sides of zero, and
+        total variance there, positive. Between quotes deviation is a straight line in k.
     """
-    k, w = _checked(k, w)
-    steep = _outer_slopes(k, w)
+    found: list[MarketMoments | None] = [None] * len(smiles)
+    usable = [i for i, (k, w) in enumerate(smiles) if _reaches_round(k, w)]
+    if not usable:
+        return tuple(found)
+    parts = [smiles[i] for i in usable]
+    steep = [_outer_slopes(k, w) for k, w in parts]
     # A rising line reaches further than its vol at the last quote would say.
-    grid, flat = _continued(k, w, 2.0 * max(steep))
-    left, right = grid < k[0], grid > k[-1]
-    rising = flat.copy()
-    rising[left] += steep[0] * (k[0] - grid[left])
-    rising[right] += steep[1] * (grid[right] - k[-1])
-    kept, risen = (black_price(grid, a, np.where(grid > 0.0, 1.0, -1.0)) for a in (flat, rising))
-    value = moments_of_strip(grid, kept)
-    within = ~(left | right)
-    others = moments_of_strip(grid[within], kept[within]), moments_of_strip(grid, risen)
-    return MarketMoments(value, _furthest(value, others))
+    strips, flat = _continued(parts, [2.0 * max(s) for s in steep])
+    grid, rising, within = strips.k, flat * flat, np.ones(len(flat), np.bool_)
+    for (k, _), (left, right), (a, b) in zip(parts, steep, pairwise(strips.edges), strict=True):
+        low, high = a + np.searchsorted(grid[a:b], k[0]), a + np.searchsorted(grid[a:b], k[-1])
+        rising[a:low] += left * (k[0] - grid[a:low])
+        rising[high:b] += right * (grid[high:b] - k[-1])
+        within[a:low] = within[high + 1 : b] = False
+    kept, risen = _strip(grid, flat), _strip(grid, np.sqrt(rising))
+    inner = Strips(grid[within], np.append(0, np.cumsum(within))[strips.edges])
+    values = _moments(strips, kept)
+    others = _moments(inner, kept[within]), _moments(strips, risen)
+    for i, value, *beyond in zip(usable, values, *others, strict=True):
+        known = [other for other in beyond if other is not None]
+        if value is not None and len(known) == len(others):
+            found[i] = MarketMoments(value, _furthest(value, known))
+    return tuple(found)
 
 
-def swap_variance(k: FloatArray, w: FloatArray) -> float:
-    """Return the variance-swap rate times the tenor, -2 E x, of one expiry's quotes.
+def swap_variances(smiles: Sequence[Smile]) -> tuple[float | None, ...]:
+    """Return the variance-swap rate times the tenor, -2 E x, of each expiry's quotes.
 
-    Parameters, continuation beyond the quotes (flat) and errors as for `model_free_moments`.
+    Quotes, continuation beyond them (flat) and None as for `model_free_moments`.
     """
-    k, w = _checked(k, w)
-    grid, flat = _continued(k, w, 0.0)
-    c = black_price(grid, flat, np.where(grid > 0.0, 1.0, -1.0))
-    return 2.0 * float(_integral(grid, c * np.exp(-grid)))
+    found: list[float | None] = [None] * len(smiles)
+    usable = [i for i, (k, w) in enumerate(smiles) if _reaches_round(k, w)]
+    if not usable:
+        return tuple(found)
+    strips, flat = _continued([smiles[i] for i in usable], [0.0] * len(usable))
+    rates = 2.0 * strips.integral(_strip(strips.k, flat))
+    for i, rate in zip(usable, rates.tolist(), strict=True):
+        found[i] = rate
+    return tuple(found)
 
 
-def _checked(k: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray]:
-    k, w = np.asarray(k, dtype=np.float64), np.asarray(w, dtype=np.float64)
-    if len(k) < 3 or not k[0] < 0.0 < k[-1]:
-        raise DomainError(
-            f"moments need at least 3 quotes on both sides of the forward, had {len(k)}"
-        )
-    return k, w
+def _reaches_round(k: FloatArray, w: FloatArray) -> bool:
+    return len(k) >= 3 and bool(k[0] < 0.0 < k[-1])
 
 
-def _continued(k: FloatArray, w: FloatArray, more: float) -> tuple[FloatArray, FloatArray]:
-    """Return the strip's grid and total variance on it, flat in vol beyond the quotes.
+def _strip(k: FloatArray, v: FloatArray) -> FloatArray:
+    """Return the out-of-the-money premium over forward at deviation `v`, times exp(-k)."""
+    return otm_call(np.abs(k), v) * np.exp(-np.maximum(k, 0.0))
 
-    `more`: deviation to be seen beyond the highest of the quotes.
+
+def _continued(smiles: Sequence[Smile], more: Sequence[float]) -> tuple[Strips, FloatArray]:
+    """Return strips' grids and the deviation on them, flat in vol beyond the quotes.
+
+    `more`: deviation to be seen beyond the highest of each smile's quotes.
     """
-    v = np.sqrt(w)
-    top = float(np.max(v)) + more
-    # exp(-k) must stay a number, also for vols that no market has.
-    ends = max(min(-_REACH * top, 1.5 * k[0]), -_K_MAX), min(max(_REACH * top, 1.5 * k[-1]), _K_MAX)
-    grid = np.unique(np.concatenate([np.linspace(*ends, _POINTS), [k[0], 0.0, k[-1]]]))
-    return grid, np.interp(grid, k, v) ** 2
+    grids, deviations = [], []
+    for (k, w), extra in zip(smiles, more, strict=True):
+        v = np.sqrt(w)
+        top = float(np.max(v)) + extra
+        # exp(-k) must stay a number, also for vols that no market has.
+        low = max(min(-_REACH * top, 1.5 * float(k[0])), -_K_MAX)
+        high = min(max(_REACH * top, 1.5 * float(k[-1])), _K_MAX)
+        step = (high - low) / (_POINTS - 1)
+        even = low + step * _PLACES
+        at = np.array([k[0], 0.0, k[-1]])
+        # A point all but on one of these would leave a slope of two equal values beside it.
+        apart = np.ones(_POINTS, np.bool_)
+        nearest = np.rint((at - low) / step).astype(np.int64)  # quotes lie well within the ends
+        apart[nearest] = np.abs(even[nearest] - at) > _SAME_POINT * step
+        even = even[apart]
+        grid = np.insert(even, np.searchsorted(even, at), at)
+        grids.append(grid)
+        deviations.append(np.interp(grid, k, v))
+    edges = np.append(0, np.cumsum([len(g) for g in grids]))
+    return Strips(np.concatenate(grids), edges), np.concatenate(deviations)
 
 
 def _outer_slopes(k: FloatArray, w: FloatArray) -> tuple[float, float]:
@@ -241,24 +265,92 @@ def _outer_slopes(k: FloatArray, w: FloatArray) -> tuple[float, float]:
     return slopes[0], slopes[1]
 
 
-def _furthest(value: Moments, others: tuple[Moments, ...]) -> Moments:
+def _furthest(value: Moments, others: Sequence[Moments]) -> Moments:
     names = ("swap", "variance", "skew", "kurtosis")
     return Moments(*(max(abs(getattr(o, n) - getattr(value, n)) for o in others) for n in names))
 
 
-def _integral(k: FloatArray, y: FloatArray) -> FloatArray:
-    """Return the integrals over an uneven grid of `y`, (..., n), with a corner only at k = 0."""
-    corner = int(np.searchsorted(k, 0.0))
-    if corner in (0, len(k)) or k[corner] != 0.0:
-        raise DomainError("a strip needs its corner, k = 0, among its inner points")
-    return _smooth(k[: corner + 1], y[..., : corner + 1]) + _smooth(k[corner:], y[..., corner:])
+def _moments(strips: Strips, strip: FloatArray) -> list[Moments | None]:
+    """Return the moments of each strip of premiums times exp(-k); None where it has no variance."""
+    k = strips.k
+    weights = np.stack(
+        [-np.ones_like(k), 2.0 - 2.0 * k, k * (6.0 - 3.0 * k), k * k * (12.0 - 4.0 * k)]
+    )
+    found: list[Moments | None] = []
+    for first, second, third, fourth in strips.integral(weights * strip).T.tolist():
+        variance = second - first * first
+        if not variance > 0.0:
+            found.append(None)
+            continue
+        skew = (third - 3.0 * first * second + 2.0 * first**3) / variance**1.5
+        kurtosis = (fourth - 4.0 * first * third + 6.0 * first**2 * second - 3.0 * first**4) / (
+            variance * variance
+        )
+        found.append(Moments(-2.0 * first, variance, skew, kurtosis))
+    return found
 
 
-def _smooth(k: FloatArray, y: FloatArray) -> FloatArray:
-    """Return the integral of a smooth function, by trapezoids corrected by slopes at each point."""
+class Strips:
+    """Uneven grids one after the other, and the integral of what is given on them.
+
+    Parameters
+    ----------
+    k : ndarray of shape (n,)
+        Rising within each grid, with zero among its inner points: strips have their corner there.
+    edges : ndarray of shape (s + 1,)
+        Where each grid begins, and the end of the last.
+
+    Raises
+    ------
+    DomainError
+        If a grid has no corner.
+    """
+
+    def __init__(self, k: FloatArray, edges: IntArray) -> None:
+        self.k, self.edges = k, edges
+        corner = np.flatnonzero(k == 0.0)
+        inner = len(corner) == len(edges) - 1 and np.all(
+            (corner > edges[:-1]) & (corner < edges[1:] - 1)
+        )
+        if not inner:
+            raise DomainError("a strip needs its corner, k = 0, among its inner points")
+        # Either side of a corner is smooth by itself: the corner is the end of one and the start
+        # of the other.
+        at = np.insert(np.arange(len(k)), corner, corner)
+        starts = np.sort(np.concatenate([edges[:-1] + np.arange(len(corner)),
+                                         corner + np.arange(1, len(corner) + 1)]))  # fmt: skip
+        self._weights = np.bincount(at, _smooth(k[at], starts), minlength=len(k))
+
+    def integral(self, y: FloatArray) -> FloatArray:
+        """Return the integral of `y`, of shape (..., n), over each grid, shape (..., s)."""
+        return np.asarray(np.add.reduceat(y * self._weights, self.edges[:-1], axis=-1))
+
+
+def _smooth(k: FloatArray, starts: IntArray) -> FloatArray:
+    """Return quadrature weights of smooth functions on parts that begin at `starts`.
+
+    Trapezoids corrected by slopes at each point: those of the parabola through it and its
+    neighbours, at a part's ends through the three points there.
+    """
+    n = len(k)
+    stops = np.append(starts[1:], n) - 1
     h = np.diff(k)
-    total = (0.5 * (y[..., 1:] + y[..., :-1])) @ h
-    if len(k) > 2:
-        slope = np.gradient(y, k, axis=-1, edge_order=2)
-        total = total - (slope[..., 1:] - slope[..., :-1]) @ (h * h / 12.0)
-    return np.asarray(total, dtype=np.float64)
+    h[stops[:-1]] = 0.0  # from one part to the next
+    after, before = np.append(h, 0.0), np.insert(h, 0, 0.0)
+    weights = 0.5 * (before + after)
+    slope = (after * after - before * before) / 12.0
+    long = stops - starts > 1  # two points have one slope, which corrects nothing
+    inner = np.ones(n, np.bool_)
+    inner[starts] = inner[stops] = False
+    i = np.flatnonzero(inner)
+    a, b, e = before[i], after[i], slope[i]
+    weights[i - 1] -= e * b / (a * (a + b))
+    weights[i] += e * (b - a) / (a * b)
+    weights[i + 1] += e * a / (b * (a + b))
+    for i, step in ((starts[long], 1), (stops[long], -1)):
+        a, b = np.abs(k[i + step] - k[i]), np.abs(k[i + 2 * step] - k[i + step])
+        e = step * slope[i]
+        weights[i] -= e * (2.0 * a + b) / (a * (a + b))
+        weights[i + step] += e * (a + b) / (a * b)
+        weights[i + 2 * step] -= e * a / (b * (a + b))
+    return np.asarray(weights)

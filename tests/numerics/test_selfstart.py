@@ -110,3 +110,19 @@ def test_a_step_is_learnt_in_time_where_a_fixed_reference_would_stand_still():
     u = predictive_scores([x], after).u[:, 0]
     assert np.mean(u[:5]) > 1.0
     assert np.mean(u[-20:]) < 0.5 * np.mean(u[:20])
+
+
+def test_few_streams_scored_at_once_are_many_scored_night_by_night_to_the_last_bit():
+    rng = np.random.default_rng(5)
+    reference, future = rng.standard_normal(40), rng.standard_normal((30, 2))
+    future[rng.random(future.shape) < 0.1] = np.nan
+    future[[7, 8, 20, 21], [0, 0, 1, 0]] = [9.0, -9.0, 40.0, 12.0]  # not learnt from
+    future[0, 1] = np.nan
+    inflation, lost = rng.choice([1.0, 3.0], future.shape), np.array([0, 4])
+    few = predictive_scores([reference], future, inflation=inflation, lost=lost)
+    many = predictive_scores(
+        [reference], np.tile(future, 20), inflation=np.tile(inflation, 20), lost=np.tile(lost, 20)
+    )
+    assert np.sum(np.abs(few.u) > STRANGE) > 2
+    for name in ("u", "phi", "deviation"):
+        np.testing.assert_array_equal(getattr(many, name), np.tile(getattr(few, name), 20))
