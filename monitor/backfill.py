@@ -1,29 +1,29 @@
 """Recorded snapshots, judged in time order, knowing at each only what was known then.
 
-Imports jobs, scaleout and below. Two passes: the first measures each snapshot alone, here or in as
-many processes as there are, in any order; the second, in this process, lays the nights before
-behind each, judges it and stores it, in order. Whatever the engine, the stored nights are those
-that one process would have made, to the last bit.
+Imports jobs, scaleout and below. Each snapshot is measured alone, in any order; then the nights
+before it are laid behind it and it is judged, in the order of its stream; both here, or in as many
+processes as there are. It is stored by this process, in the order of all. Whatever the engine, the
+stored nights are those that one process would have made, to the last bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from monitor.archive import SnapshotRef, list_snapshots, note_places, read_refs, select
+from monitor.archive import Damaged, SnapshotRef, list_snapshots, note_places, read_refs, select
 from monitor.archive.index import Every
 from monitor.assessment import Rules, Stream
 from monitor.config import Config
 from monitor.conventions import from_ms
-from monitor.errors import UsageError
+from monitor.errors import ArchiveError, UsageError
 from monitor.jobs import now, open_database
 from monitor.market.snapshot import Snapshot
-from monitor.pipeline import is_stored, is_usable, run_pass, slot_of
-from monitor.scaleout import Unit, measured
-from monitor.store import Store
+from monitor.pipeline import is_usable, look_back, slot_of
+from monitor.scaleout import Lookback, Unit, assessed
+from monitor.store.writer import write_assessment
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,9 @@ def backfill(
     """Judge recorded snapshots; each is stored before the next is judged.
 
     One that is stored already is passed over, so that a backfill that was stopped goes on where it
-    stood. The places of the files are noted in the archive, for replays to find them.
+    stood. What cannot be read is left out, and named when all else is done: run again after it is
+    mended, the nights from there on are judged anew, for their past is another. The places of the
+    files are noted in the archive, for replays to find them.
 
     Parameters
     ----------
@@ -71,7 +73,7 @@ def backfill(
     since, until : datetime, optional
         ``since <= as_of < until``.
     workers, engine, address
-        See `monitor.scaleout.measured`.
+        See `monitor.scaleout.assessed`.
 
     Yields
     ------
@@ -79,12 +81,16 @@ def backfill(
 
     Raises
     ------
-    ArchiveError, StoreError
+    ArchiveError
+        At the end, with every file and chain that could not be read; the others are stored. At
+        once, if none can.
+    StoreError
         What was finished is kept.
     UsageError
         If nothing in the archive is meant, or there is no such engine.
     """
-    refs = list_snapshots(paths)
+    damaged: list[Damaged] = []
+    refs = list_snapshots(paths, damaged)
     wanted = [u.upper() for u in underlyings]
     chosen = select(refs, underlying=wanted or None, since=since, until=until, every=every)
     if not chosen:
@@ -94,30 +100,26 @@ def backfill(
     own = config.archive.resolve()
     note_places(own, [p for p in paths if not p.resolve().is_relative_to(own)])
     with open_database(config) as store:
-        units = _units(store, rules, chosen, every)
-        spread = measured(units, rules, workers=workers, engine=engine, address=address)
-        for done, (unit, night) in enumerate(spread, start=1):
-            is_new, usable = False, True
-            if night is not None:
-                snapshot = unit.snapshot
-                stream, slot = _place(snapshot, every)
-                at = now()
-                found = run_pass(
-                    store,
-                    snapshot,
-                    rules,
-                    stream=stream,
-                    slot=slot,
-                    wall=at,
-                    tell=False,
-                    night=night,
-                )
-                is_new, usable = found is not None, found is None or is_usable(found)
-            yield Progress(done, len(chosen), unit.label, is_new, usable)
+
+        def back(unit: Unit[SnapshotRef]) -> Lookback | None:
+            stream, slot = _place(unit.snapshot, every)
+            return look_back(store, unit.snapshot, rules, stream=stream, slot=slot)
+
+        units = _units(_paired(chosen, damaged), back, every)
+        spread = assessed(units, rules, back, workers=workers, engine=engine, address=address)
+        for done, (unit, found) in enumerate(spread, start=1):
+            if found is not None:
+                write_assessment(store, found, wall=now(), tell=False)
+            usable = found is None or is_usable(found)
+            yield Progress(done, len(chosen), unit.label, found is not None, usable)
+    if damaged:
+        raise ArchiveError(_said(damaged))
 
 
 def _units(
-    store: Store, rules: Rules, refs: Sequence[SnapshotRef], every: Every
+    read: Iterator[tuple[SnapshotRef, Snapshot]],
+    back: Callable[[Unit[SnapshotRef]], Lookback | None],
+    every: Every,
 ) -> Iterator[Unit[SnapshotRef]]:
     """Yield what is to be done; from the first night of a stream that is not stored on, all of it.
 
@@ -125,13 +127,14 @@ def _units(
     is stored: the look into the store ends where measuring begins.
     """
     begun: set[Stream] = set()
-    for ref, snapshot in _paired(refs):
-        stream, slot = _place(snapshot, every)
-        if stream not in begun and is_stored(store, snapshot, rules, stream=stream, slot=slot):
-            yield Unit(ref, snapshot, is_done=True)
+    for ref, snapshot in read:
+        stream, _ = _place(snapshot, every)
+        unit = Unit(ref, snapshot, line=stream)
+        if stream not in begun and back(unit) is None:
+            yield replace(unit, is_done=True)
             continue
         begun.add(stream)
-        yield Unit(ref, snapshot)
+        yield unit
 
 
 def _place(snapshot: Snapshot, every: Every) -> tuple[Stream, str]:
@@ -139,8 +142,22 @@ def _place(snapshot: Snapshot, every: Every) -> tuple[Stream, str]:
     return stream, slot_of(snapshot.as_of, every)
 
 
-def _paired(refs: Sequence[SnapshotRef]) -> Iterator[tuple[SnapshotRef, Snapshot]]:
+def _paired(
+    refs: Sequence[SnapshotRef], damaged: list[Damaged]
+) -> Iterator[tuple[SnapshotRef, Snapshot]]:
     """Return each snapshot with its reference; one that lies in two files is given once."""
     by_place = {(r.as_of_ms, r.venue, r.underlying): r for r in refs}
-    for snapshot in read_refs(refs):
+    for snapshot in read_refs(refs, damaged):
         yield by_place[snapshot.as_of_ms, snapshot.venue, snapshot.underlying], snapshot
+
+
+def _said(damaged: Sequence[Damaged]) -> str:
+    """Return one line a damaged file, with the first that was found in it."""
+    of_file: dict[Path, list[Damaged]] = {}
+    for found in damaged:
+        of_file.setdefault(found.path, []).append(found)
+    lines = [
+        f"{found[0].error}" + (f" (and {len(found) - 1} more chains of it)" if found[1:] else "")
+        for found in of_file.values()
+    ]
+    return "\n".join(["what could be read is stored; left out:", *lines])

@@ -13,13 +13,14 @@ from datetime import datetime
 from pathlib import Path
 
 from monitor.archive import write_snapshot
-from monitor.assess import Night, judge_night, measure_for, run_of
+from monitor.assess import judge_night, measure_for, run_of
 from monitor.assessment import PULSE, Assessment, Past, Rules, Stream
 from monitor.diagnostics.drift import HISTORY_METRICS
 from monitor.errors import UsageError
 from monitor.incidents.lifecycle import is_blind
 from monitor.judging import rules_under
 from monitor.market.snapshot import Snapshot
+from monitor.scaleout import Lookback
 from monitor.store.base import Store
 from monitor.store.judgements import list_judgements
 from monitor.store.reader import has_run, read_past
@@ -105,6 +106,18 @@ def in_force(
     )
 
 
+def look_back(
+    store: Store, snapshot: Snapshot, rules: Rules, *, stream: Stream, slot: str
+) -> Lookback | None:
+    """Return what a pass judges by now; None where that very run is stored, and speaks."""
+    past = past_of(store, stream, slot)
+    held = in_force(store, rules, stream, snapshot.as_of_ms)
+    if has_run(store, run_of(snapshot, past, held, stream=stream, slot=slot).id):
+        return None
+    anew = held.cleaning != rules.cleaning  # an expert left something out
+    return Lookback(past, held, stream, slot, anew)
+
+
 def run_pass(
     store: Store,
     snapshot: Snapshot,
@@ -114,7 +127,6 @@ def run_pass(
     slot: str,
     wall: datetime,
     tell: bool,
-    night: Night | None = None,
     is_live: bool | None = None,
 ) -> Assessment | None:
     """Judge one snapshot and store what was found.
@@ -131,8 +143,6 @@ def run_pass(
         The desk's time.
     tell : bool
         Whether the desk is to be told: False for a backfill.
-    night : Night, optional
-        The snapshot measured elsewhere, by the same rules.
     is_live : bool, optional
         Whether it is judged as it happens; as `tell` by default.
 
@@ -146,22 +156,13 @@ def run_pass(
     StoreError
         Nothing of the run was kept.
     """
-    past = past_of(store, stream, slot)
-    configured, rules = rules, in_force(store, rules, stream, snapshot.as_of_ms)
-    if has_run(store, run_of(snapshot, past, rules, stream=stream, slot=slot).id):
+    back = look_back(store, snapshot, rules, stream=stream, slot=slot)
+    if back is None:
         return None
-    if night is None or rules.cleaning != configured.cleaning:  # an expert left something out
-        night = measure_for(snapshot, past, rules, stream)
-    assessment = judge_night(night, past, rules, stream=stream, slot=slot)
+    night = measure_for(snapshot, back.past, back.rules, stream)
+    assessment = judge_night(night, back.past, back.rules, stream=stream, slot=slot)
     write_assessment(store, assessment, wall=wall, tell=tell, is_live=is_live)
     return assessment
-
-
-def is_stored(store: Store, snapshot: Snapshot, rules: Rules, *, stream: Stream, slot: str) -> bool:
-    """Return whether `run_pass` would find that very run stored, and do nothing."""
-    past = past_of(store, stream, slot)
-    rules = in_force(store, rules, stream, snapshot.as_of_ms)
-    return has_run(store, run_of(snapshot, past, rules, stream=stream, slot=slot).id)
 
 
 def is_usable(assessment: Assessment) -> bool:

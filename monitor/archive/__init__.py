@@ -10,6 +10,7 @@ rows for one instrument, a strike that is no number, vols in percent or dollar p
 coin refuse the file. Expired options are what the venue said: cleaning rejects them, with a record.
 """
 
+from monitor.archive.index import Damaged as Damaged
 from monitor.archive.index import SnapshotRef as SnapshotRef
 from monitor.archive.index import list_snapshots as list_snapshots
 from monitor.archive.index import select as select

@@ -54,13 +54,23 @@ class SnapshotRef:
     n_rows: int = field(compare=False)
 
 
-def list_snapshots(paths: Paths) -> tuple[SnapshotRef, ...]:
+@dataclass(frozen=True)
+class Damaged:
+    """A file, or a chain in it, that could not be read."""
+
+    path: Path
+    error: ArchiveError
+
+
+def list_snapshots(paths: Paths, damaged: list[Damaged] | None = None) -> tuple[SnapshotRef, ...]:
     """Return what lies in the files and folders, in time order, without building any chain.
 
     Parameters
     ----------
     paths : path or iterable of paths
         Parquet files, or folders searched through and through.
+    damaged : list, optional
+        Where files that cannot be read are noted, and left out; without it, the first one raises.
 
     Raises
     ------
@@ -69,7 +79,14 @@ def list_snapshots(paths: Paths) -> tuple[SnapshotRef, ...]:
     """
     refs: list[SnapshotRef] = []
     for path in _files(paths):
-        refs += refs_of(path)[0]
+        try:
+            refs += refs_of(path)[0]
+        except ArchiveError as error:
+            if damaged is None:
+                raise
+            damaged.append(Damaged(path, error))
+    if not refs and damaged:
+        raise damaged[0].error
     if not refs:
         raise ArchiveError(f"no snapshot in {_named(paths)}; an archive is one or more .parquet")
     return tuple(sorted(refs))

@@ -14,7 +14,16 @@ import pyarrow.parquet as pq
 from monitor.archive.checks import distinct_rows, require_plausible_units, require_whole_rows
 from monitor.archive.context import context_from_table
 from monitor.archive.decode import numpy_columns
-from monitor.archive.index import Every, Paths, SnapshotRef, footer, list_snapshots, refs_of, select
+from monitor.archive.index import (
+    Damaged,
+    Every,
+    Paths,
+    SnapshotRef,
+    footer,
+    list_snapshots,
+    refs_of,
+    select,
+)
 from monitor.archive.layout import (
     OPTIONAL_FLOATS,
     REQUIRED,
@@ -90,23 +99,39 @@ def read_archive(
     return _read(selected)
 
 
-def read_refs(refs: Iterable[SnapshotRef]) -> Iterator[Snapshot]:
-    """Return the snapshots behind `refs`, in their order; the other half of `list_snapshots`."""
-    return _read(tuple(refs))
+def read_refs(
+    refs: Iterable[SnapshotRef], damaged: list[Damaged] | None = None
+) -> Iterator[Snapshot]:
+    """Return the snapshots behind `refs`, in their order; the other half of `list_snapshots`.
+
+    With a list of what is `damaged`, a chain that cannot be read is noted there, and left out.
+    """
+    return _read(tuple(refs), damaged)
 
 
-def _read(refs: tuple[SnapshotRef, ...]) -> Iterator[Snapshot]:
+def _read(
+    refs: tuple[SnapshotRef, ...], damaged: list[Damaged] | None = None
+) -> Iterator[Snapshot]:
     # Files overlap in time: each is read through once, a step whenever its turn comes.
     of_path: dict[Path, list[SnapshotRef]] = {}
-    for ref in refs:
+    for ref in reversed(refs):
         of_path.setdefault(ref.path, []).append(ref)
     running: dict[Path, Iterator[Snapshot]] = {}
     previous: Snapshot | None = None
     for ref in refs:
+        left = of_path[ref.path]  # the next one last
         if ref.path not in running:
-            running[ref.path] = _build(ref.path, of_path[ref.path], None)
-        snapshot = next(running[ref.path])
-        if ref is of_path[ref.path][-1]:
+            running[ref.path] = _build(ref.path, left[::-1], None)
+        left.pop()
+        try:
+            snapshot = next(running[ref.path])
+        except ArchiveError as error:
+            if damaged is None:
+                raise
+            damaged.append(Damaged(ref.path, error))
+            del running[ref.path]
+            continue
+        if not left:
             del running[ref.path]
         if previous is None or snapshot.digest != previous.digest:
             yield snapshot

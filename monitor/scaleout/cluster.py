@@ -5,16 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.metadata import version
 from logging import ERROR, getLogger
+from typing import Any, Generic, TypeVar
 
 from distributed import Client, KilledWorker, LocalCluster
 
 from monitor.assess import Night, measure_snapshot
-from monitor.assessment import Rules, code_digest
+from monitor.assessment import Assessment, Rules, code_digest
 from monitor.errors import ConfigurationError
 from monitor.market.snapshot import Snapshot
-from monitor.scaleout.units import AHEAD, ATTEMPTS, Team, lost
+from monitor.scaleout.units import AHEAD, ATTEMPTS, Job, Lookback, Team, judge_unit, lost
+
+Found = TypeVar("Found")
 
 ANSWERS_WITHIN_S = 15.0
+
+
+class _Future(Generic[Found]):
+    """Work of a cluster, and the chain it is about."""
+
+    def __init__(self, future: Any, snapshot: Snapshot) -> None:
+        self.future, self.snapshot = future, snapshot
+
+    def done(self) -> bool:
+        return bool(self.future.done())
+
+    def result(self) -> Found:
+        try:
+            found: Found = self.future.result()
+        except KilledWorker as error:
+            raise lost(self.snapshot) from error
+        return found
 
 
 class Cluster(Team):
@@ -53,20 +73,18 @@ class Cluster(Team):
             raise
         self.room = max(1, len(self._client.ncores())) * AHEAD
 
-    def submit(self, snapshot: Snapshot, rules: Rules) -> Callable[[], Night]:
+    def measure(self, snapshot: Snapshot, rules: Rules) -> _Future[Night]:
         """Begin a unit on any worker; Dask gives it to another where one dies."""
-        future = self._client.submit(
-            measure_snapshot, snapshot, rules, pure=False, retries=ATTEMPTS - 1
-        )
+        return self._begin(snapshot, measure_snapshot, snapshot, rules)
 
-        def night() -> Night:
-            try:
-                found: Night = future.result()
-            except KilledWorker as error:
-                raise lost(snapshot) from error
-            return found
+    def judge(self, night: Job[Night], back: Lookback) -> _Future[Assessment]:
+        """Begin the rest of a unit: the night stays with the workers, and never travels here."""
+        assert isinstance(night, _Future)
+        return self._begin(night.snapshot, judge_unit, night.future, back)
 
-        return night
+    def _begin(self, snapshot: Snapshot, work: Callable[..., Any], *given: Any) -> _Future[Any]:
+        future = self._client.submit(work, *given, pure=False, retries=ATTEMPTS - 1)
+        return _Future(future, snapshot)
 
     def close(self) -> None:
         """Leave the cluster; end it where it is our own."""

@@ -10,16 +10,28 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+from typing import Any, Generic, TypeVar
 
 from monitor.assess import Night, measure_snapshot
-from monitor.assessment import Rules, code_digest
+from monitor.assessment import Assessment, Rules, code_digest
 from monitor.market.snapshot import Snapshot
-from monitor.scaleout.units import AHEAD, ATTEMPTS, Team, WorkerLost, lost
+from monitor.scaleout.units import (
+    AHEAD,
+    ATTEMPTS,
+    Job,
+    Lookback,
+    Team,
+    WorkerLost,
+    judge_unit,
+    lost,
+)
+
+Found = TypeVar("Found")
 
 _NEVER_STARTED = (
     "no worker process could be started; its own words stand above. A script that asks for workers "
@@ -35,40 +47,60 @@ class Processes(Team):
         self.room = workers * AHEAD
         self._benches = [_Bench() for _ in range(workers)]
 
-    def submit(self, snapshot: Snapshot, rules: Rules) -> Callable[[], Night]:
+    def measure(self, snapshot: Snapshot, rules: Rules) -> Job[Night]:
         """Begin a unit on the worker with the least before it."""
-        begun = self._begin(snapshot, rules)
+        return _Begun(self._benches, snapshot, measure_snapshot, snapshot, rules)
 
-        def night() -> Night:
-            future = begun
-            for _ in range(ATTEMPTS - 1):
-                try:
-                    return future.result()
-                except BrokenProcessPool:
-                    future = self._begin(snapshot, rules)
-            try:
-                return future.result()
-            except BrokenProcessPool as error:
-                if any(bench.ever_worked for bench in self._benches):
-                    raise lost(snapshot) from error
-                raise WorkerLost(_NEVER_STARTED) from error
-
-        return night
+    def judge(self, night: Job[Night], back: Lookback) -> Job[Assessment]:
+        """Begin the rest of a unit on the worker with the least before it."""
+        measured = night.result()
+        return _Begun(self._benches, measured.snapshot, judge_unit, measured, back)
 
     def close(self) -> None:
         """Wait for the units begun, drop those that are not, and end the processes."""
         for bench in self._benches:
             bench.close()
 
-    def _begin(self, snapshot: Snapshot, rules: Rules) -> Future[Night]:
-        return min(self._benches, key=lambda b: b.n_waiting()).submit(snapshot, rules)
+
+class _Begun(Generic[Found]):
+    """Work at some bench, begun anew at another where its worker dies."""
+
+    def __init__(
+        self,
+        benches: Sequence[_Bench],
+        snapshot: Snapshot,
+        work: Callable[..., Found],
+        *given: Any,
+    ) -> None:
+        self._benches, self._snapshot, self._work, self._given = benches, snapshot, work, given
+        self._begin()
+
+    def _begin(self) -> None:
+        bench = min(self._benches, key=lambda b: b.n_waiting())
+        self._future: Future[Found] = bench.submit(self._work, *self._given)
+
+    def done(self) -> bool:
+        return self._future.done()
+
+    def result(self) -> Found:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return self._future.result()
+            except BrokenProcessPool:
+                self._begin()
+        try:
+            return self._future.result()
+        except BrokenProcessPool as error:
+            if any(bench.ever_worked for bench in self._benches):
+                raise lost(self._snapshot) from error
+            raise WorkerLost(_NEVER_STARTED) from error
 
 
 class _Bench:
     """One worker's place: its executor, made anew when its process dies."""
 
     def __init__(self) -> None:
-        self._waiting: list[Future[Night]] = []
+        self._waiting: list[Future[Any]] = []
         self.ever_worked = False
         self._open()
 
@@ -83,18 +115,18 @@ class _Bench:
         self.ever_worked |= not first.cancelled() and first.exception() is None
 
     def n_waiting(self) -> int:
-        """Return how many units are before the next one."""
+        """Return how much work is before the next."""
         self._waiting = [f for f in self._waiting if not f.done()]
         return len(self._waiting)
 
-    def submit(self, snapshot: Snapshot, rules: Rules) -> Future[Night]:
-        """Begin a unit."""
+    def submit(self, work: Callable[..., Any], *given: Any) -> Future[Any]:
+        """Begin a piece of work."""
         try:
-            future = self._executor.submit(measure_snapshot, snapshot, rules)
+            future = self._executor.submit(work, *given)
         except BrokenProcessPool:
             self._executor.shutdown(wait=False)
             self._open()
-            future = self._executor.submit(measure_snapshot, snapshot, rules)
+            future = self._executor.submit(work, *given)
         self._waiting.append(future)
         return future
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from monitor.assess import Night, measure_snapshot
-from monitor.assessment import Rules
+from monitor.assess import Night, judge_night, measure_snapshot
+from monitor.assessment import Assessment, Past, Rules, Stream
 from monitor.errors import ConfigurationError, MonitorError, UsageError
 from monitor.market.snapshot import Snapshot
 
@@ -21,6 +21,7 @@ AHEAD = 4
 ATTEMPTS = 3  # at one unit: a snapshot that kills three workers in a row would kill them all
 
 Label = TypeVar("Label")
+Found = TypeVar("Found", covariant=True)
 
 
 class WorkerLost(MonitorError):
@@ -36,16 +37,51 @@ class Unit(Generic[Label]):
     label : Label
     snapshot : Snapshot
     is_done : bool
-        Whether there is nothing to measure: it then passes through in its place.
+        Whether there is nothing to do: it then passes through in its place.
+    line : hashable
+        Whose nights it looks back on: units of one line are judged one after the other.
     """
 
     label: Label
     snapshot: Snapshot
     is_done: bool = False
+    line: Hashable = None
+
+
+@dataclass(frozen=True, eq=False)
+class Lookback:
+    """What a night is judged by, once the nights before it are stored.
+
+    Attributes
+    ----------
+    past : Past
+    rules : Rules
+        Under the expert judgements in force on that night.
+    stream : Stream
+    slot : str
+    anew : bool
+        Whether those leave out what was measured: the night is then measured again.
+    """
+
+    past: Past
+    rules: Rules
+    stream: Stream
+    slot: str
+    anew: bool = False
+
+
+class Job(Protocol[Found]):
+    """Work that was begun."""
+
+    def done(self) -> bool:
+        """Return whether `result` would not have to wait."""
+
+    def result(self) -> Found:
+        """Wait for it."""
 
 
 class Team(ABC):
-    """Who measures.
+    """Who works.
 
     Attributes
     ----------
@@ -56,31 +92,40 @@ class Team(ABC):
     room: int
 
     @abstractmethod
-    def submit(self, snapshot: Snapshot, rules: Rules) -> Callable[[], Night]:
-        """Begin a unit; return what waits for its night."""
+    def measure(self, snapshot: Snapshot, rules: Rules) -> Job[Night]:
+        """Begin a unit."""
+
+    @abstractmethod
+    def judge(self, night: Job[Night], back: Lookback) -> Job[Assessment]:
+        """Begin the rest of a unit, when its measuring is done."""
 
     @abstractmethod
     def close(self) -> None:
         """Send the workers home; what they are at is dropped."""
 
 
-def measured(
+def assessed(
     units: Iterable[Unit[Label]],
     rules: Rules,
+    look_back: Callable[[Unit[Label]], Lookback | None],
     *,
     workers: int = 1,
     engine: str = "local",
     address: str | None = None,
-) -> Iterator[tuple[Unit[Label], Night | None]]:
-    """Yield each unit with its night, in the order given; None where there was nothing to do.
+) -> Iterator[tuple[Unit[Label], Assessment | None]]:
+    """Yield each unit with what was found, in the order given; None where there was nothing to do.
 
     Parameters
     ----------
     units : iterable of Unit
         Taken only as far ahead as the workers have room.
     rules : Rules
+    look_back : callable
+        What a unit is judged by; None where that very run is stored. It is asked when every
+        earlier unit of its line has been yielded and the next one asked for: whoever stores what
+        is yielded before going on finds it there.
     workers : int
-        Processes beside this one; 1 on the local engine measures here.
+        Processes beside this one; 1 on the local engine works here.
     engine : {"local", "dask"}
     address : str, optional
         Of a Dask scheduler (``tcp://host:8786``); without it, a cluster of this machine.
@@ -99,8 +144,15 @@ def measured(
     if engine not in ENGINES:
         raise UsageError(f"the engine must be one of {', '.join(ENGINES)}, was {engine!r}")
     if engine == "local" and workers == 1:
-        return _here(units, rules)
-    return _spread(units, rules, workers, engine, address)
+        return _here(units, rules, look_back)
+    return _spread(units, rules, look_back, workers, engine, address)
+
+
+def judge_unit(night: Night, back: Lookback) -> Assessment:
+    """Return the assessment of a measured night: what looks back, on whichever worker."""
+    if back.anew:
+        night = measure_snapshot(night.snapshot, back.rules)
+    return judge_night(night, back.past, back.rules, stream=back.stream, slot=back.slot)
 
 
 def lost(snapshot: Snapshot) -> WorkerLost:
@@ -112,29 +164,71 @@ def lost(snapshot: Snapshot) -> WorkerLost:
     )
 
 
-def _here(units: Iterable[Unit[Label]], rules: Rules) -> Iterator[tuple[Unit[Label], Night | None]]:
+def _here(
+    units: Iterable[Unit[Label]],
+    rules: Rules,
+    look_back: Callable[[Unit[Label]], Lookback | None],
+) -> Iterator[tuple[Unit[Label], Assessment | None]]:
     for unit in units:
-        yield unit, None if unit.is_done else measure_snapshot(unit.snapshot, rules)
+        found = None
+        back = None if unit.is_done else look_back(unit)
+        if back is not None:
+            found = judge_unit(measure_snapshot(unit.snapshot, rules), back)
+        yield unit, found
+
+
+class _Place(Generic[Label]):
+    """A unit in the queue: being measured, being judged, or with nothing to do."""
+
+    def __init__(self, unit: Unit[Label], team: Team, rules: Rules) -> None:
+        self.unit, self._team = unit, team
+        self._night = None if unit.is_done else team.measure(unit.snapshot, rules)
+        self._judged: Job[Assessment] | None = None
+
+    def go_on(
+        self, look_back: Callable[[Unit[Label]], Lookback | None], *, wait: bool = False
+    ) -> None:
+        """Begin judging, if there is what to judge by now."""
+        if self._night is None or self._judged is not None or not (wait or self._night.done()):
+            return
+        back = look_back(self.unit)
+        if back is not None:
+            self._judged = self._team.judge(self._night, back)
+        self._night = None
+
+    def found(self) -> Assessment | None:
+        return None if self._judged is None else self._judged.result()
 
 
 def _spread(
-    units: Iterable[Unit[Label]], rules: Rules, workers: int, engine: str, address: str | None
-) -> Iterator[tuple[Unit[Label], Night | None]]:
+    units: Iterable[Unit[Label]],
+    rules: Rules,
+    look_back: Callable[[Unit[Label]], Lookback | None],
+    workers: int,
+    engine: str,
+    address: str | None,
+) -> Iterator[tuple[Unit[Label], Assessment | None]]:
     with closing(_team(workers, engine, address)) as team:
         coming = iter(units)
-        waiting: deque[tuple[Unit[Label], Callable[[], Night] | None]] = deque()
+        waiting: deque[_Place[Label]] = deque()
         while True:
             # A unit that is done waits for nothing: it is handed on before more are taken.
-            while len(waiting) < team.room and not (waiting and waiting[0][1] is None):
+            while len(waiting) < team.room and not (waiting and waiting[0].unit.is_done):
                 unit = next(coming, None)
                 if unit is None:
                     break
-                job = None if unit.is_done else team.submit(unit.snapshot, rules)
-                waiting.append((unit, job))
+                waiting.append(_Place(unit, team, rules))
             if not waiting:
                 return
-            unit, job = waiting.popleft()
-            yield unit, None if job is None else job()
+            # The first of each line can be judged, beside the others and beside what is measured.
+            first: dict[Hashable, _Place[Label]] = {}
+            for place in waiting:
+                first.setdefault(place.unit.line, place)
+            for place in first.values():
+                place.go_on(look_back)
+            head = waiting.popleft()
+            head.go_on(look_back, wait=True)
+            yield head.unit, head.found()
 
 
 def _team(workers: int, engine: str, address: str | None) -> Team:

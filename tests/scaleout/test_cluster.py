@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from monitor.assess import Night, judge_night, measure_snapshot
+from monitor.assess import measure_snapshot
 from monitor.assessment import Past, Rules, Stream
 from monitor.errors import ConfigurationError
 from monitor.market.snapshot import Snapshot
-from monitor.scaleout import Unit, measured
-from monitor.store.content import Content, content_of
+from monitor.scaleout import Lookback, Unit, assessed
+from monitor.scaleout.units import judge_unit
+from monitor.store.content import content_of
 from tests.conftest import evening_ms
 
 distributed = pytest.importorskip("distributed", reason="no Dask here: misspec[cluster]")
@@ -38,9 +39,11 @@ def scheduler() -> Iterator[str]:
         yield cluster.scheduler_address
 
 
-def content(night: Night | None) -> Content:
-    assert night is not None
-    return content_of(judge_night(night, Past(), RULES, stream=STREAM, slot="2026-01-05"))
+ALONE = Lookback(Past(), RULES, STREAM, "2026-01-05")
+
+
+def look_back(_: Unit[Any]) -> Lookback:
+    return ALONE
 
 
 def test_a_worker_killed_in_the_middle_changes_nothing(
@@ -50,7 +53,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(
     with distributed.Client(scheduler, set_as_default=False) as watching:
         pids = watching.run(os.getpid)
         found = []
-        for done in measured(units, RULES, engine="dask", address=scheduler):
+        for done in assessed(units, RULES, look_back, engine="dask", address=scheduler):
             found.append(done)
             if len(found) == 1:
                 os.kill(next(iter(pids.values())), signal.SIGKILL)
@@ -61,7 +64,9 @@ def test_a_worker_killed_in_the_middle_changes_nothing(
         if unit.is_done:
             assert night is None
         else:
-            assert content(night) == content(measure_snapshot(unit.snapshot, RULES))
+            alone = judge_unit(measure_snapshot(unit.snapshot, RULES), ALONE)
+            assert night is not None
+            assert content_of(night) == content_of(alone)
 
 
 def test_workers_of_other_code_are_refused(
@@ -69,7 +74,7 @@ def test_workers_of_other_code_are_refused(
 ) -> None:
     monkeypatch.setattr("monitor.scaleout.cluster.code_digest", lambda: "0" * 64)
     with pytest.raises(ConfigurationError, match="runs other code: misspec"):
-        next(measured([Unit(0, chains[0])], RULES, engine="dask", address=scheduler))
+        next(assessed([Unit(0, chains[0])], RULES, look_back, engine="dask", address=scheduler))
 
 
 def test_a_scheduler_that_does_not_answer_is_named(
@@ -78,4 +83,4 @@ def test_a_scheduler_that_does_not_answer_is_named(
     monkeypatch.setattr("monitor.scaleout.cluster.ANSWERS_WITHIN_S", 0.2)
     address = "tcp://127.0.0.1:1"
     with pytest.raises(ConfigurationError, match=f"no Dask scheduler answers at {address}"):
-        next(measured([Unit(0, chains[0])], RULES, engine="dask", address=address))
+        next(assessed([Unit(0, chains[0])], RULES, look_back, engine="dask", address=address))

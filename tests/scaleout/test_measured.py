@@ -1,4 +1,4 @@
-"""Nights measured in other processes: in order, the same bits, whoever dies on the way."""
+"""Nights worked through in other processes: in order, the same bits, whoever dies on the way."""
 
 from __future__ import annotations
 
@@ -6,23 +6,30 @@ import os
 import pickle
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
 import pytest
 
-from monitor.assess import Night, judge_night, measure_snapshot
+from monitor.assess import measure_snapshot
 from monitor.assessment import Past, Rules, Stream
 from monitor.errors import ConfigurationError, UsageError
 from monitor.market.snapshot import Snapshot
-from monitor.scaleout import Unit, WorkerLost, measured, processes
+from monitor.recollect import NO_MEMORY, Memory, remember
+from monitor.scaleout import Lookback, Unit, WorkerLost, assessed, processes
 from monitor.scaleout.processes import Processes
-from monitor.store.content import Content, content_of
+from monitor.scaleout.units import judge_unit
+from monitor.store.content import content_of
 from tests.conftest import evening_ms
 
 RULES = Rules(models=("black",))
 STREAM = Stream("deribit", "BTC")
+ALONE = Lookback(Past(), RULES, STREAM, "2026-01-05")
+
+
+def look_back(_: Unit[Any]) -> Lookback:
+    return ALONE
 
 
 @pytest.fixture(scope="module")
@@ -30,20 +37,34 @@ def chains(world: Any) -> list[Snapshot]:
     return [world.snapshot("BTC", evening_ms(n)) for n in range(6)]
 
 
-def content(night: Night) -> Content:
-    return content_of(judge_night(night, Past(), RULES, stream=STREAM, slot="2026-01-05"))
+def told_in_order(units: list[Unit[int]], **engine: Any) -> list[tuple[int, Any, Any]]:
+    """Return label, run and content of each unit, each judged by what was found of its line."""
+    memory: dict[Any, Memory] = {}
+
+    def remembered(unit: Unit[int]) -> Lookback:
+        past = memory.get(unit.line, NO_MEMORY).past
+        return Lookback(past, RULES, Stream("deribit", str(unit.line)), f"{unit.label:02d}")
+
+    told = []
+    for unit, found in assessed(units, RULES, remembered, **engine):
+        if found is not None:
+            memory[unit.line] = remember(memory.get(unit.line, NO_MEMORY), found)
+        told.append((unit.label, found and found.run, found and content_of(found)))
+    return told
 
 
-def test_nights_come_back_in_order_as_one_process_would_make_them(chains: list[Snapshot]) -> None:
-    units = [Unit(n, chain, is_done=n in (0, 3)) for n, chain in enumerate(chains)]
-    alone = list(measured(units, RULES))
-    spread = list(measured(units, RULES, workers=2))
-    assert [unit.label for unit, _ in spread] == list(range(6))
-    assert [night is None for _, night in spread] == [n in (0, 3) for n in range(6)]
-    for (_, here), (_, there) in zip(alone, spread, strict=True):
-        assert (here is None) == (there is None)
-        if here is not None and there is not None:
-            assert content(there) == content(here)
+def test_nights_of_two_lines_come_back_in_order_as_one_process_would_make_them(
+    chains: list[Snapshot],
+) -> None:
+    units = [
+        Unit(n, chain, is_done=n in (0, 3), line="AB"[n % 2]) for n, chain in enumerate(chains)
+    ]
+    alone, spread = told_in_order(units), told_in_order(units, workers=2)
+    assert [label for label, _, _ in spread] == list(range(6))
+    assert [found is None for _, _, found in spread] == [n in (0, 3) for n in range(6)]
+    # The run's identity holds the digest of its past: what it was judged by is the same too.
+    assert spread == alone
+    assert len({run.history for _, run, _ in alone if run}) == 3  # both begin with nothing
 
 
 def test_units_are_taken_only_when_their_turn_comes(chains: list[Snapshot]) -> None:
@@ -54,20 +75,48 @@ def test_units_are_taken_only_when_their_turn_comes(chains: list[Snapshot]) -> N
             taken.append(n)
             yield Unit(n, chains[0], is_done=n < 5)
 
-    coming = measured(many(), RULES, workers=1)
+    coming = assessed(many(), RULES, look_back, workers=1)
     next(coming)
     assert taken == [0]
 
 
+def test_a_unit_looks_back_when_those_before_it_are_done_with(chains: list[Snapshot]) -> None:
+    done: list[int] = []
+
+    def asked(unit: Unit[int]) -> Lookback | None:
+        assert [n for n in range(unit.label) if n % 2 == unit.line] == [
+            n for n in done if n % 2 == unit.line
+        ]
+        return None if unit.label in (2, 3) else ALONE
+
+    units = [Unit(n, chain, line=n % 2) for n, chain in enumerate(chains)]
+    for unit, found in assessed(units, RULES, asked, workers=2):
+        assert (found is None) == (unit.label in (2, 3))
+        done.append(unit.label)
+    assert done == list(range(6))
+
+
+def test_what_an_expert_left_out_is_measured_again(chains: list[Snapshot]) -> None:
+    asked: Callable[[Unit[Any]], Lookback] = lambda _: Lookback(  # noqa: E731
+        Past(), Rules(models=("adhoc",)), STREAM, "2026-01-05", anew=True
+    )
+    for workers in (1, 2):
+        ((_, found),) = assessed([Unit(0, chains[0])], RULES, asked, workers=workers)
+        assert found is not None
+        assert [fit.model for fit in found.fits] == ["adhoc"]
+
+
 def test_a_killed_worker_costs_its_unit_only(chains: list[Snapshot]) -> None:
     with closing(Processes(2)) as team:
-        jobs = [team.submit(chain, RULES) for chain in chains]
+        jobs = [team.measure(chain, RULES) for chain in chains]
+        rest = [team.judge(job, ALONE) for job in jobs[:2]]
         victim, witness = (set(bench._executor._processes) for bench in team._benches)
         os.kill(victim.pop(), signal.SIGKILL)
-        nights = [job() for job in jobs]
+        rest += [team.judge(job, ALONE) for job in jobs[2:]]
+        found = [job.result() for job in rest]
         assert set(team._benches[1]._executor._processes) == witness  # nobody else was touched
-    for chain, night in zip(chains, nights, strict=True):
-        assert content(night) == content(measure_snapshot(chain, RULES))
+    for chain, night in zip(chains, found, strict=True):
+        assert content_of(night) == content_of(judge_unit(measure_snapshot(chain, RULES), ALONE))
 
 
 class _Deadly:
@@ -86,7 +135,7 @@ def test_a_snapshot_that_ends_worker_after_worker_is_named(
     monkeypatch.setattr(processes, "ATTEMPTS", 2)
     deadly: Any = _Deadly(chains[2])
     units = [Unit(0, chains[0]), Unit(1, deadly)]
-    coming = measured(units, RULES, workers=2)
+    coming = assessed(units, RULES, look_back, workers=2)
     assert next(coming)[0].label == 0  # what comes before it is not lost
     with pytest.raises(WorkerLost, match="BTC chain of 2026-01-07 22:30 UTC"):
         next(coming)
@@ -95,6 +144,7 @@ def test_a_snapshot_that_ends_worker_after_worker_is_named(
 def test_a_night_travels_in_half_a_megabyte(chains: list[Snapshot]) -> None:
     night = measure_snapshot(chains[0], Rules())
     assert len(pickle.dumps(night)) < 700_000
+    assert len(pickle.dumps(judge_unit(night, ALONE))) < 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -106,7 +156,7 @@ def test_a_night_travels_in_half_a_megabyte(chains: list[Snapshot]) -> None:
 )
 def test_what_cannot_be_done_is_refused_before_anything_is(asked: Any, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        measured([], RULES, **asked)
+        assessed([], RULES, look_back, **asked)
 
 
 def test_without_dask_its_engine_says_what_to_install(
@@ -115,7 +165,7 @@ def test_without_dask_its_engine_says_what_to_install(
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.delitem(sys.modules, "monitor.scaleout.cluster", raising=False)
     with pytest.raises(ConfigurationError, match=r"pip install 'misspec\[cluster\]'"):
-        next(measured([Unit(0, chains[0])], RULES, engine="dask"))
+        next(assessed([Unit(0, chains[0])], RULES, look_back, engine="dask"))
 
 
 def test_workers_that_cannot_start_are_not_blamed_on_the_snapshot(
@@ -124,7 +174,7 @@ def test_workers_that_cannot_start_are_not_blamed_on_the_snapshot(
     monkeypatch.setattr(processes, "ATTEMPTS", 1)
     monkeypatch.setattr(processes, "_settle", _fall)
     with pytest.raises(WorkerLost, match="no worker process could be started"):
-        next(measured([Unit(0, chains[0])], RULES, workers=2))
+        next(assessed([Unit(0, chains[0])], RULES, look_back, workers=2))
 
 
 def _fall() -> None:
