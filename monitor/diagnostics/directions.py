@@ -2,12 +2,16 @@
 
 A direction is the derivative of the model's vols by a parameter that the model does not have, at
 the point where the richer model is the fitted one. What it could gain is seen without fitting
-anything richer. Vols of quotes; no prices, no calendar.
+anything richer. Models of stochastic variance may lack jumps, a second factor, a vol of vol or a
+correlation that vary with tenor; those of constant variance jumps of other kinds, variance that
+moves, and that with the coin; Black and the polynomial a smile; slices a bend or a wing. Vols of
+quotes; no prices, no calendar.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -19,8 +23,9 @@ from monitor.market.quotes import Quotes
 from monitor.models.base import Grid, Model
 from monitor.models.bates import merton_jumps_log_cf
 from monitor.models.heston import heston_log_cf
+from monitor.models.spectral import FourierModel
 from monitor.numerics.complexes import ComplexArray
-from monitor.pricing.black import black_vega
+from monitor.pricing.black import black_price, black_vega
 from monitor.pricing.fourier import total_variance_from_cf
 
 Directions = Mapping[str, FloatArray]
@@ -32,6 +37,11 @@ _JUMPS = ((-2.0, 1.0), (2.0, 1.0), (-5.0, 3.0), (5.0, 3.0))
 _JUMP_TAU = 2.0 / 365.0
 # A second factor reverts so much faster, or slower, than the first.
 _SECOND = (6.0, 1.0 / 6.0)
+# Half-lives of three weeks and of eight months: what the rate of a clock may revert by.
+_SPEEDS = (12.0, 1.0)
+_TENOR_STEP = 0.02  # of a tenor: differences of prices known to ten digits
+
+Richer = Callable[[FloatArray, FloatArray], list[ComplexArray]]
 
 
 @lru_cache(maxsize=2)
@@ -55,57 +65,62 @@ def directions(
         d iv / d params there.
     quotes : Quotes
     """
-    return _RICHER.get(model.name, _smile)(params, iv, jacobian, quotes)
+    make = _RICHER.get(model.name, _slices if model.per_expiry else _smile)
+    return make(model, params, iv, jacobian, quotes)
 
 
-def _smile(params: FloatArray, iv: FloatArray, jacobian: FloatArray, quotes: Quotes) -> Directions:
+def _smile(
+    model: Model, params: FloatArray, iv: FloatArray, jacobian: FloatArray, quotes: Quotes
+) -> Directions:
     """Return a skew and a curvature of its own for every expiry: of models without dynamics."""
-    x = quotes.k / (iv * np.sqrt(quotes.tau[quotes.expiry_index]))
-    each = (quotes.expiry_index[:, None] == np.arange(quotes.m)).astype(np.float64)
+    x, each = _by_expiry(iv, quotes)
     return {"skew": each * x[:, None], "curvature": each * (x * x)[:, None]}
 
 
-def _heston(params: FloatArray, iv: FloatArray, jacobian: FloatArray, quotes: Quotes) -> Directions:
-    return _of_variance(params, jacobian, quotes, jumps=None)
+def _slices(
+    model: Model, params: FloatArray, iv: FloatArray, jacobian: FloatArray, quotes: Quotes
+) -> Directions:
+    """Return what a curve of few parameters an expiry may lack: the bend of the middle, each wing.
+
+    Slices assume nothing of the coin; that fails which ties their wings to their middle. Lines that
+    leave the curve one deviation from the forward are wings of their own.
+    """
+    x, each = _by_expiry(iv, quotes)
+    return {
+        "curvature": each * (x * x)[:, None],
+        "put_wing": each * np.maximum(-1.0 - x, 0.0)[:, None],
+        "call_wing": each * np.maximum(x - 1.0, 0.0)[:, None],
+    }
 
 
-def _bates(params: FloatArray, iv: FloatArray, jacobian: FloatArray, quotes: Quotes) -> Directions:
-    return _of_variance(params[:5], jacobian, quotes, jumps=params[5:])
+def _by_expiry(iv: FloatArray, quotes: Quotes) -> tuple[FloatArray, FloatArray]:
+    """Return k over the deviation of the log price, shape (n,), and who is of which expiry."""
+    x = quotes.k / (iv * np.sqrt(quotes.tau[quotes.expiry_index]))
+    each = (quotes.expiry_index[:, None] == np.arange(quotes.m)).astype(np.float64)
+    return x, each
 
 
 def _of_variance(
-    heston: FloatArray, jacobian: FloatArray, quotes: Quotes, jumps: FloatArray | None
+    model: Model, params: FloatArray, iv: FloatArray, jacobian: FloatArray, quotes: Quotes
 ) -> Directions:
-    """Return the directions from a model of stochastic variance, with jumps or without."""
-    grid = chain_grid(quotes)
-    v0, kappa, theta_v, xi, rho = heston
-    size = np.sqrt(max(v0, theta_v) * _JUMP_TAU)
+    """Return the directions from a model of stochastic variance, with jumps or without.
 
-    def log_cf(
-        u: FloatArray, tau: FloatArray, gradient: bool
-    ) -> tuple[ComplexArray, ComplexArray | None]:
-        psi, _ = heston_log_cf(heston, u, tau, False)
-        if jumps is not None:
-            psi = psi + merton_jumps_log_cf(jumps, u, tau, False)[0]
-        if not gradient:
-            return psi, None
-        rows = []
-        for mean, deviation in _JUMPS:
-            kind = np.array([1.0, mean * size, deviation * size])
-            rows.append(merton_jumps_log_cf(kind, u, tau, False)[0])
+    Its first five parameters are Heston's.
+    """
+    assert isinstance(model, FourierModel)
+    v0, kappa, theta_v, xi, rho = params[:5]
+
+    def richer(u: FloatArray, tau: FloatArray) -> list[ComplexArray]:
+        rows = _jumps(max(v0, theta_v), u, tau)
         for factor in _SECOND:
             # Its part of ln phi is linear in its two variances: their derivatives are themselves.
-            second = np.array([1.0, factor * kappa, 0.0, xi, rho])
-            rows.append(heston_log_cf(second, u, tau, False)[0])
-            second = np.array([0.0, factor * kappa, 1.0, xi, rho])
-            rows.append(heston_log_cf(second, u, tau, False)[0])
-        return psi, np.array(rows)
+            for start, mean in ((1.0, 0.0), (0.0, 1.0)):
+                second = np.array([start, factor * kappa, mean, xi, rho])
+                rows.append(heston_log_cf(second, u, tau, False)[0])
+        return rows
 
-    w, dw = total_variance_from_cf(log_cf, grid)
-    tau = grid.tau_of_point
-    with np.errstate(all="ignore"):
-        by = dw / (2.0 * np.sqrt(w * tau))[:, None]
-    bend = np.log(tau)
+    by = _vols_by(model, params, quotes, richer)
+    bend = np.log(quotes.tau[quotes.expiry_index])
     bend = bend - bend.mean()
     bends = np.stack([bend, bend * bend], axis=1)
     return {
@@ -114,6 +129,98 @@ def _of_variance(
         "vol_of_vol_term": jacobian[:, 3:4] * bends,
         "correlation_term": jacobian[:, 4:5] * bends,
     }
+
+
+def _of_constant_variance(
+    model: Model, params: FloatArray, iv: FloatArray, jacobian: FloatArray, quotes: Quotes
+) -> Directions:
+    r"""Return the directions from a model of independent increments, where nothing ever changes.
+
+    Were its clock to run at a rate r that reverts to one at the speed kappa with the variance of a
+    square root, then to first order in the rate's start and its variance, with psi the exponent of
+    a year, :math:`E = (1 - e^{-\kappa\tau})/\kappa`,
+
+    .. math:: \ln\varphi = \psi\tau + (r_0 - 1)\,\psi E
+        + \tfrac12\xi^2\,\psi^2 \int_0^\tau E(s)^2 ds
+        + \rho\xi\,(iz)\,\sigma\,\psi \int_0^\tau E(s) ds
+
+    the last where its diffusion goes with the rate.
+    """
+    assert isinstance(model, FourierModel)
+    diffusion = float(params[0]) ** 2
+
+    def richer(u: FloatArray, tau: FloatArray) -> list[ComplexArray]:
+        a = 0.5 + 1j * u  # i z on the contour
+        psi = model.log_cf(params, u, tau, False)[0] / tau
+        rows = _jumps(diffusion, u, tau)
+        moved, leaned = [], []
+        for kappa in _SPEEDS:
+            once, squared = _moved(kappa, tau)
+            moved += [psi * once, 0.5 * psi**2 * squared]
+            leaned.append(a * psi * (tau - once) / kappa)
+        return rows + moved + leaned
+
+    by = _vols_by(model, params, quotes, richer)
+    first, last = len(_JUMPS), len(_JUMPS) + 2 * len(_SPEEDS)
+    return {
+        "jumps": by[:, :first],
+        "stochastic_variance": by[:, first:last],
+        "leverage": by[:, last:],
+    }
+
+
+def _of_a_clock(
+    model: Model, params: FloatArray, iv: FloatArray, jacobian: FloatArray, quotes: Quotes
+) -> Directions:
+    """Return the direction to a clock whose rate moves, of a model without a diffusion.
+
+    The same expansion in prices: psi times ln phi is a derivative by tenor, so that none of the
+    integrals over ln phi is needed, which decays too slowly here.
+    """
+    grid, h = chain_grid(quotes), _TENOR_STEP
+    prices = []
+    for factor in (1.0 - h, 1.0, 1.0 + h):
+        later = replace(grid, tau=grid.tau * factor, w_ref=grid.w_ref * factor, cache={})
+        w = model.total_variance(params, later)[0]
+        prices.append(black_price(quotes.k, w, quotes.sign))
+    tau = grid.tau_of_point
+    first = (prices[2] - prices[0]) / (2.0 * h * tau)
+    second = (prices[2] - 2.0 * prices[1] + prices[0]) / (h * tau) ** 2
+    vega = black_vega(quotes.k, iv * iv * tau) * np.sqrt(tau)
+    columns = []
+    for kappa in _SPEEDS:
+        once, squared = _moved(kappa, tau)
+        columns += [first * once / vega, 0.5 * second * squared / vega]
+    return {"stochastic_variance": np.stack(columns, axis=1)}
+
+
+def _moved(kappa: float, tau: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return E and the integral of E squared up to each tenor, see `_of_constant_variance`."""
+    once = -np.expm1(-kappa * tau) / kappa
+    twice = -np.expm1(-2.0 * kappa * tau) / (2.0 * kappa)
+    return once, (tau - 2.0 * once + twice) / kappa**2
+
+
+def _jumps(variance: float, u: FloatArray, tau: FloatArray) -> list[ComplexArray]:
+    """Return what each kind of jump adds to ln phi an intensity of one, by the coin's variance."""
+    size = np.sqrt(variance * _JUMP_TAU)
+    kinds = (np.array([1.0, mean * size, deviation * size]) for mean, deviation in _JUMPS)
+    return [merton_jumps_log_cf(kind, u, tau, False)[0] for kind in kinds]
+
+
+def _vols_by(model: FourierModel, params: FloatArray, quotes: Quotes, richer: Richer) -> FloatArray:
+    """Return the derivatives of vol by what `richer` adds to ln phi, shape (n, q)."""
+    grid = chain_grid(quotes)
+
+    def log_cf(
+        u: FloatArray, tau: FloatArray, gradient: bool
+    ) -> tuple[ComplexArray, ComplexArray | None]:
+        psi = model.log_cf(params, u, tau, False)[0]
+        return psi, np.array(richer(u, tau)) if gradient else None
+
+    w, dw = total_variance_from_cf(log_cf, grid)
+    with np.errstate(all="ignore"):
+        return np.asarray(dw / (2.0 * np.sqrt(w * grid.tau_of_point))[:, None])
 
 
 def forward_directions(iv: FloatArray, quotes: Quotes) -> FloatArray:
@@ -142,5 +249,10 @@ def forward_directions(iv: FloatArray, quotes: Quotes) -> FloatArray:
     return columns
 
 
-Make = Callable[[FloatArray, FloatArray, FloatArray, Quotes], Directions]
-_RICHER: dict[str, Make] = {"heston": _heston, "bates": _bates}
+Make = Callable[[Model, FloatArray, FloatArray, FloatArray, Quotes], Directions]
+_RICHER: dict[str, Make] = {
+    **dict.fromkeys(("heston", "bates", "svcj"), _of_variance),
+    **dict.fromkeys(("merton", "kou"), _of_constant_variance),
+    "variance_gamma": _of_a_clock,
+    "black": _smile,
+}

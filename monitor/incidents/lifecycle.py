@@ -194,8 +194,8 @@ def _size(finding: Finding) -> float:
 def _told_of(worst: Finding, findings: list[Finding], work: _Pass) -> dict[str, object]:
     """Return what the worst finding gives to the incident."""
     others = len({f.model or MARKET for f in findings} - {worst.model or MARKET})
-    also = f" (and {others} more)" if others else ""
-    subject = "" if worst.cause is Cause.JOB else f"{worst.model or MARKET}: "
+    also = f" and {others} more" if others else ""
+    subject = "" if worst.cause is Cause.JOB else f"{worst.model or MARKET}{also}: "
     return {
         "model": worst.model,
         "metric": worst.metric,
@@ -203,7 +203,7 @@ def _told_of(worst: Finding, findings: list[Finding], work: _Pass) -> dict[str, 
         "value": worst.value,
         "threshold": worst.threshold,
         "usd": worst.usd,
-        "message": f"{subject}{worst.message}{also}",
+        "message": f"{subject}{worst.message}",
         "last_seen_ms": work.as_of_ms,
         "run_id": work.run_id,
         "runs_quiet": 0,

@@ -26,12 +26,15 @@ _ASSUMPTIONS = {
     "correlation_term": "correlation that varies with tenor",
     "stochastic_variance": "variance that moves",
     "leverage": "variance that moves with the coin",
-    "skew": "a skew of its own for each expiry",
-    "curvature": "a curvature of its own for each expiry",
+    "skew": "a skew for each expiry",
+    "curvature": "another bend of each expiry's smile",
+    "put_wing": "another put wing in each expiry",
+    "call_wing": "another call wing in each expiry",
     "forward": "another forward",
 }
 _USUAL, _LEAST_NIGHTS = 0.5, 5  # share of nights before, and how many make a usage
 _MOST_NAMED = 3  # rivals in a line
+_LEAST_NAMED = 0.1  # share of a misfit: what is beyond chance and explains less is for the record
 # A finding for the record, and the words put behind what is told; empty: the record alone.
 Diagnosis = tuple[Finding, str]
 
@@ -98,7 +101,8 @@ def _gave_way(numbers: Numbers, is_change: bool) -> Iterator[Diagnosis]:
     for value in numbers.scopes("failed_constant"):
         name = value.scope.removeprefix("assumption:")
         words = f"{name} is not what it was last night ({value.value:.0%} of what has changed)"
-        yield _finding(value, words), words if is_change else ""
+        told = is_change and value.value >= _LEAST_NAMED
+        yield _finding(value, words), words if told else ""
 
 
 def _overfit(numbers: Numbers, metrics: Sequence[MetricValue]) -> Iterator[Diagnosis]:

@@ -9,7 +9,12 @@ import pytest
 
 from monitor.calibration.solve import calibrate
 from monitor.diagnostics.base import NO_HISTORY, Evidence
-from monitor.diagnostics.directions import forward_directions
+from monitor.diagnostics.directions import (
+    _of_a_clock,
+    _of_constant_variance,
+    directions,
+    forward_directions,
+)
 from monitor.diagnostics.leftover import leftover
 from monitor.diagnostics.score import constancy_scores, feature_scores, named, scores_of
 from monitor.models import MODELS
@@ -21,6 +26,7 @@ from tests.calibration.chains import grid_of_tenors, quotes_from
 from tests.diagnostics.evidence import reasons, values
 
 HESTON, BATES, SVI, BLACK = (MODELS[name] for name in ("heston", "bates", "svi", "black"))
+MERTON, KOU, VG = (MODELS[name] for name in ("merton", "kou", "variance_gamma"))
 TRUE = np.array([0.36, 3.0, 0.36, 1.5, -0.35])
 JUMPS = (12.0, -0.045, 0.05)  # a quarter of the variance, as in the sandbox's world of jumps
 GRID = grid_of_tenors(n=15)
@@ -166,3 +172,87 @@ def test_a_direction_that_the_fit_follows_is_no_evidence():
     assert scores_of(left, {"own": own}) == {}
     other = np.random.default_rng(7).standard_normal((left.n, 2))
     assert scores_of(left, {"other": np.hstack([own, other])})["other"].degrees == 2
+
+
+def bent(side):
+    """Return vols of which one wing turns down one deviation out: no hyperbola does."""
+    x = GRID.k / np.sqrt(GRID.w_ref)[GRID.expiry_index]
+    return vols(HESTON, TRUE) + 0.12 * (
+        np.maximum(side * x, 0.0) - 2.0 * np.maximum(side * x - 1.0, 0.0)
+    )
+
+
+# Of a model, the vols it is shown and what it then lacks.
+LACKING = {
+    "merton, variance goes with the coin": (
+        MERTON,
+        lambda: vols(HESTON, [0.36, 3.0, 0.36, 2.0, -0.7]),
+        {"leverage"},
+    ),
+    "kou, variance moves by itself": (
+        KOU,
+        lambda: vols(HESTON, [0.20, 3.0, 0.36, 1.5, 0.0]),
+        {"stochastic_variance"},
+    ),
+    "variance gamma, variance moves by itself": (
+        VG,
+        lambda: vols(HESTON, [0.20, 3.0, 0.36, 1.5, 0.0]),
+        {"stochastic_variance"},
+    ),
+    "svi, a put wing bent": (SVI, lambda: bent(-1.0), {"put_wing"}),
+    "svi, a call wing bent": (SVI, lambda: bent(1.0), {"call_wing"}),
+}
+
+
+@pytest.mark.parametrize("case", sorted(LACKING))
+def test_models_of_other_kinds_name_what_they_lack(case):
+    model, make, right = LACKING[case]
+    rng, iv = np.random.default_rng(8), make()
+    found = Counter(named(feature_scores(night(iv, rng, model))) for _ in range(TRIALS))
+    assert sum(found[name] for name in right) >= 0.8 * TRIALS, found
+
+
+OWN = {
+    "merton": [0.5, 12.0, -0.045, 0.08],
+    "kou": [0.5, 12.0, 0.4, 0.05, 0.07],
+    "variance_gamma": [0.6, 0.02, -0.5],
+}
+
+
+@pytest.mark.parametrize("name", sorted(OWN))
+def test_and_name_hardly_anything_where_they_are_right(name):
+    rng, iv = np.random.default_rng(9), vols(MODELS[name], OWN[name])
+    found = [named(feature_scores(night(iv, rng, MODELS[name]))) for _ in range(20)]
+    # 5 % of 20 is 1; more than 4 has a chance of 0.3 %.
+    assert sum(name is not None for name in found) <= 4, Counter(found)
+
+
+def test_a_clock_that_moves_is_the_same_by_tenors_as_by_exponents():
+    params = np.array([0.5, 12.0, -0.045, 0.08])
+    iv = vols(MERTON, params)
+    quotes = quotes_from(GRID, iv, NOISE)
+    none = np.zeros((GRID.n, 4))
+    by_exponent = _of_constant_variance(MERTON, params, iv, none, quotes)["stochastic_variance"]
+    by_tenor = _of_a_clock(MERTON, params, iv, none, quotes)["stochastic_variance"]
+    size = np.abs(by_exponent).max(axis=0)
+    assert np.all(np.abs(by_tenor - by_exponent).max(axis=0) < 5e-3 * size)  # differences in tenor
+
+
+def test_the_directions_of_moving_variance_lead_to_heston():
+    sigma, speed, xi = 0.6, 12.0, 0.05
+    params, iv = np.array([sigma, 0.0, -0.045, 0.05]), np.full(GRID.n, sigma)
+    found = directions(MERTON, params, iv, np.zeros((GRID.n, 4)), quotes_from(GRID, iv, NOISE))
+
+    def heston(v0=sigma**2, rho=0.0, xi=xi):
+        return vols(HESTON, [v0, speed, sigma**2, xi, rho])
+
+    lean = (heston(rho=0.5) - heston(rho=-0.5)) / xi
+    np.testing.assert_allclose(found["leverage"][:, 0], lean, atol=2e-2 * np.abs(lean).max())
+    start = (heston(v0=1.01 * sigma**2) - heston(v0=0.99 * sigma**2)) / 0.02
+    np.testing.assert_allclose(
+        found["stochastic_variance"][:, 0], start, atol=2e-3 * np.abs(start).max()
+    )
+    spread = (heston(xi=0.3) - heston(xi=0.1)) / ((0.3**2 - 0.1**2) / sigma**2)
+    np.testing.assert_allclose(
+        found["stochastic_variance"][:, 1], spread, atol=3e-2 * np.abs(spread).max()
+    )

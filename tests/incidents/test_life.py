@@ -108,7 +108,7 @@ def test_findings_of_one_cause_are_one_trouble_over_models_and_metrics():
     assert set(incident.models) == {"svi", "heston"}
     # The worst speaks: twice its tolerance, against a third more than it.
     assert (incident.model, incident.value) == ("heston", 0.12)
-    assert incident.message == "heston: RMSE 12.00 vol points (and 1 more)"
+    assert incident.message == "heston and 1 more: RMSE 12.00 vol points"
 
 
 def test_another_model_that_turns_red_makes_a_trouble_worse():
