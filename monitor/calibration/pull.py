@@ -2,12 +2,15 @@ r"""A fit drawn towards what is believed of its parameters: a second one, beside
 
 In the coordinates y of the belief it minimises
 
-.. math:: \tfrac12\sum_i \Bigl(\frac{\sigma_i(y) - \hat\sigma_i}{s_i}\Bigr)^2
+.. math:: \frac1{2\phi}\sum_i \Bigl(\frac{\sigma_i(y) - \hat\sigma_i}{s_i}\Bigr)^2
    + \tfrac12 |R y - b|^2,
 
-the objective of every fit and Tikhonov's penalty, R y = b being the belief (`calibration.prior`):
-the mode of the posterior where quotes err as their noise says. It never takes the place of the cold
-fit, which depends on its snapshot alone and has the same end whatever was believed.
+the objective of every fit and Tikhonov's penalty, R y = b being the belief (`calibration.prior`).
+With phi = 1 it is the mode of the posterior where quotes err as their noise says. No model's do:
+four hundred quotes that share a misfit would drown any belief. So phi is by how much the cold fit's
+errors are too small, as variances, from what whole expiries leave over (`robust.overconfidence`),
+and quotes count for what they know of the parameters. The pulled fit never takes the place of the
+cold one, which depends on its snapshot alone and has the same end whatever was believed.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from monitor.arrays import FloatArray, IntArray
 from monitor.calibration.fit import Fit, FitStatus
 from monitor.calibration.objective import Chart, grid_of, model_vol, surface_residuals
 from monitor.calibration.prior import Prior, chart_of
+from monitor.calibration.robust import overconfidence
 from monitor.calibration.settings import CalibrationSettings
 from monitor.market.quotes import Quotes
 from monitor.models.base import Grid, Model
@@ -48,6 +52,7 @@ def pulled_fit(
     *,
     grid: Grid | None = None,
     settings: CalibrationSettings | None = None,
+    phi: float | None = None,
 ) -> Fit | None:
     """Return the fit drawn towards a belief.
 
@@ -63,13 +68,16 @@ def pulled_fit(
     grid : Grid, optional
         `grid_of` the quotes; pass it to share Fourier kernels.
     settings : CalibrationSettings, optional
+    phi : float, optional
+        What the squared residuals are divided by; else the cold fit's overconfidence.
 
     Returns
     -------
     Fit or None
         None where there is no cold fit to start from. `cost` is that of the quotes alone, to be
-        held against the cold one's; `restarts_cost` is penalised; `covariance` is the posterior's,
-        (H + R'R)^-1, without parameters at a bound, and `leverage` what the quotes have of it.
+        held against the cold one's; `restarts_cost` is the penalised objective times phi;
+        `covariance` is the posterior's, (H / phi + R'R)^-1, without parameters at a bound, and
+        `leverage` what the quotes have of it.
 
     References
     ----------
@@ -81,6 +89,8 @@ def pulled_fit(
         return None
     grid, settings = grid or grid_of(quotes), settings or CalibrationSettings()
     chart = chart_of(model, grid)
+    phi = overconfidence(quotes, cold) if phi is None else phi
+    prior = prior.weighted(phi)  # the whole objective is searched times phi
     used = np.isfinite(cold.iv)
     of_quotes = surface_residuals(model, grid, quotes, chart, used)
 
@@ -113,6 +123,7 @@ def pulled_fit(
         status=status,
         reason="" if status is FitStatus.CONVERGED else f"{status.value}: {spent} evaluations",
         evaluations=int(end.evaluations.sum()),
+        phi=phi,
         costs=end.cost[order][np.isfinite(end.cost[order])],
     )
 
@@ -129,6 +140,7 @@ def _told(
     status: FitStatus,
     reason: str,
     evaluations: int,
+    phi: float,
     costs: FloatArray,
 ) -> Fit:
     """Return the fit at coordinates, with what its Jacobian and the belief say of it."""
@@ -146,7 +158,7 @@ def _told(
     U, singular, Vt = np.linalg.svd(stacked / scale, full_matrices=False)
     firm = singular > 1e-10 * singular.max(initial=0.0)  # see `calibration.trust`
     half = (Vt[firm].T / singular[firm]) * (slope[free] / scale)[:, None]
-    block = half @ half.T
+    block = phi * (half @ half.T)
     loose = np.any(np.abs(Vt[~firm]) > 1e-6, axis=0)
     block[loose], block[:, loose] = np.nan, np.nan
     covariance = np.full((P, P), np.nan)

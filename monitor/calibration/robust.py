@@ -86,6 +86,21 @@ def robust_covariance(quotes: Quotes, fit: Fit, *, by_expiry: bool = False) -> F
     return V
 
 
+def overconfidence(quotes: Quotes, fit: Fit) -> float:
+    """Return by how much the errors of a surface's parameters are too small, as variances; >= 1.
+
+    The median over parameters of the variance robust by expiry over the Jacobian's; where there is
+    none, the mean squared residual over noise.
+    """
+    stated = np.diagonal(fit.covariance)
+    found = np.diagonal(robust_covariance(quotes, fit, by_expiry=True))
+    known = (stated > 0.0) & (found > 0.0)  # false where either is NaN
+    if known.any():
+        return max(1.0, float(np.median(found[known] / stated[known])))
+    spare = int(np.isfinite(fit.iv).sum()) - len(fit.params)
+    return max(1.0, 2.0 * fit.cost / spare) if spare > 0 else 1.0
+
+
 def _influence(A: FloatArray, fit: Fit) -> FloatArray:
     """Return minus d params / d residuals over noise, shape (P, n); NaN rows where unknown."""
     covariance = np.asarray(fit.covariance)

@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 
 from monitor.calibration.prior import FEWEST, Prior, chart_of, expert_prior, last_night_prior
 from monitor.calibration.pull import pulled_fit
+from monitor.calibration.robust import overconfidence
 from monitor.calibration.solve import CalibrationSettings, calibrate, model_iv
 from monitor.errors import DomainError
 from monitor.models import MODELS
@@ -38,13 +39,13 @@ def elsewhere(model, params):
 def test_the_end_minimises_the_stated_objective():
     quotes, cold = noisy("merton")
     prior, chart = elsewhere(MERTON, np.array([0.45, 4.0, -0.1, 0.15])), chart_of(MERTON, GRID)
-    fit = pulled_fit(MERTON, quotes, cold, prior)
+    fit = pulled_fit(MERTON, quotes, cold, prior, phi=1.7)
     assert fit.converged, fit.reason
 
     def objective(params):
         z = (model_iv(MERTON, params, GRID) - quotes.iv) / quotes.noise
         away = prior.rows @ chart.of(params) - prior.target
-        return 0.5 * z @ z + 0.5 * away @ away
+        return 0.5 * z @ z / 1.7 + 0.5 * away @ away
 
     slow = minimize(
         lambda x: objective(x * TRUTH["merton"]),
@@ -54,7 +55,7 @@ def test_the_end_minimises_the_stated_objective():
     )
     assert objective(fit.params) <= slow.fun * (1.0 + 1e-9)
     np.testing.assert_allclose(fit.params, slow.x * TRUTH["merton"], rtol=1e-4)
-    assert fit.restarts_cost[0] == pytest.approx(objective(fit.params), rel=1e-9)
+    assert fit.restarts_cost[0] == pytest.approx(1.7 * objective(fit.params), rel=1e-9)
     assert fit.cost > cold.cost
 
 
@@ -64,7 +65,7 @@ def test_a_belief_of_no_weight_leaves_the_cold_fit_and_one_of_all_weight_is_beli
     quotes, cold = noisy(name)
     believed = TRUTH[name] * np.linspace(0.8, 1.2, len(TRUTH[name]))
     prior, chart = elsewhere(model, believed), chart_of(model, GRID)
-    free = pulled_fit(model, quotes, cold, prior.weighted(1e-14))
+    free = pulled_fit(model, quotes, cold, prior.weighted(1e-14), phi=1.0)
     np.testing.assert_allclose(free.params, cold.params, rtol=1e-5)
     np.testing.assert_allclose(free.covariance, cold.covariance, rtol=1e-3)
     held = pulled_fit(model, quotes, cold, prior.weighted(1e12))
@@ -87,10 +88,27 @@ def test_the_posterior_covers_the_truth_as_often_as_it_says():
         rng = np.random.default_rng(seed)
         params = chart.params(centre + rng.standard_normal(4) / np.diag(rows))
         quotes = quotes_by(MERTON, params, SMALL, noise=0.005, rng=rng)
-        fit = pulled_fit(MERTON, quotes, calibrate(MERTON, quotes, settings=ONCE), prior)
+        fit = pulled_fit(MERTON, quotes, calibrate(MERTON, quotes, settings=ONCE), prior, phi=1.0)
         scores.append((fit.params - params) / np.sqrt(np.diagonal(fit.covariance)))
     # Mean squares of forty unit deviates lie within four deviations of one.
     assert np.all(np.abs(np.mean(np.square(scores), axis=0) - 1.0) < 4.0 * np.sqrt(2.0 / 40.0))
+
+
+def test_quotes_that_share_a_misfit_count_for_what_they_know():
+    # Each expiry off by a level of its own: errors robust to that are several times the stated.
+    quotes, _ = noisy("merton")
+    level = 0.01 * np.array([1.0, -1.0, 0.7, -0.7])[GRID.expiry_index]
+    quotes = quotes_from(GRID, quotes.iv + level, 0.005)
+    cold = calibrate(MERTON, quotes)
+    assert overconfidence(quotes, cold) > 2.0
+    error = np.sqrt(np.diagonal(cold.covariance))
+    prior = expert_prior(MERTON, GRID, [("lam", cold.params[1] + 3.0 * error[1], error[1])])
+    as_said = pulled_fit(MERTON, quotes, cold, prior, phi=1.0)
+    tempered = pulled_fit(MERTON, quotes, cold, prior)
+    assert tempered.params[1] > as_said.params[1] > cold.params[1]
+    assert tempered.covariance[1, 1] > as_said.covariance[1, 1]
+    # Quotes as noisy as they say are not found to say more than they know by much.
+    assert overconfidence(*noisy("merton", 3)) < 4.0
 
 
 def test_an_experts_word_is_a_row_in_the_unit_of_the_parameter():
@@ -107,7 +125,7 @@ def test_a_word_about_one_parameter_moves_it_and_spares_the_others():
     error = np.sqrt(np.diagonal(cold.covariance))
     wish = cold.params[1] + 2.0 * error[1]
     prior = expert_prior(HESTON, GRID, [("kappa", wish, error[1])])
-    fit = pulled_fit(HESTON, quotes, cold, prior)
+    fit = pulled_fit(HESTON, quotes, cold, prior, phi=1.0)
     # Equal precisions meet half-way, and the posterior is that much surer.
     assert fit.params[1] - cold.params[1] == pytest.approx(error[1], rel=0.15)
     assert np.sqrt(fit.covariance[1, 1]) == pytest.approx(error[1] / np.sqrt(2.0), rel=0.1)
