@@ -164,8 +164,8 @@ def _name(metric: Metric, evidence: Evidence, scores: Mapping[str, Score]) -> It
     unit="1",
     level="model",
     definition="Score test of each assumption of the model against a richer one (jumps, a second "
-    "variance factor, correlation or vol of vol that vary with tenor, another forward; of constant "
-    "variance, variance that moves, and moves with the coin; without dynamics skew and curvature by "
+    "variance factor, correlation or vol of vol that vary with tenor, another forward; where it is "
+    "constant, variance that moves, alone or with the coin; without dynamics skew and curvature by "
     "expiry, of slices curvature and either wing), as a normal deviate.",
     source=SOURCE,
     needs=NEEDS,
