@@ -6,7 +6,8 @@ updated in place but the state of deliveries. An absent number (NaN) is NULL.
 
 Which run speaks for a slot is a matter of knowledge and can change: a re-run after a change of
 code or rules is another run, and `answers` records from when on it is the one. Writing a run that
-is stored already adds at most an answer, as when rules are tried out and taken back.
+is stored already adds at most an answer, as when rules are tried out and taken back. A re-run that
+found nothing to judge by is on record, and the run that could be judged goes on speaking.
 
 `metrics` is keyed by series first: a year of one number lies together, at the price of touching
 one page a series and run when writing. On PostgreSQL, whose tables lie in the order of writing,

@@ -11,8 +11,10 @@ from sqlalchemy.engine import Connection
 
 from monitor.assessment import Assessment, Stream
 from monitor.incidents.base import Message, Transition
+from monitor.incidents.lifecycle import is_blind
 from monitor.market.snapshot import Snapshot
 from monitor.store import rows, schema
+from monitor.store.answers import let_speak
 from monitor.store.base import Store
 from monitor.store.bulk import insert_or_nothing, insert_rows, null_if_nan
 from monitor.store.times import iso, iso_from_ms, iso_or_none
@@ -33,7 +35,8 @@ def write_assessment(
     store : Store
     assessment : Assessment
     wall : datetime
-        The desk's time: from then on this run speaks for its slot.
+        The desk's time: from then on this run speaks for its slot. One whose chain could not be
+        judged is kept, and tells nothing, where a run that could be judged speaks already.
     tell : bool
         Queue the messages. False for a backfill, which tells nobody.
     is_live : bool, optional
@@ -60,11 +63,19 @@ def write_assessment(
         is_new = run_key is not None
         if run_key is None:
             run_key = _key_of(connection, schema.runs, schema.runs.c.id == run.id)
-            if not _speaks(connection, stream, run.slot, run_key):
-                _answer(connection, stream, run.slot, run_key, known, source)
-            fresh: dict[str, dict[tuple[Any, ...], int]] = {}
-        else:
-            _answer(connection, stream, run.slot, run_key, known, source)
+        speaks = let_speak(
+            connection,
+            run_key,
+            stream=stream,
+            slot=run.slot,
+            known=known,
+            source=source,
+            is_new=is_new,
+            blind=is_blind(assessment.verdicts),
+        )
+        fresh: dict[str, dict[tuple[Any, ...], int]] = {}
+        if is_new:
+            tell = tell and speaks
             fresh = _insert_content(store, connection, assessment, stream, run_key)
             insert_events(
                 store,
@@ -262,27 +273,6 @@ def _snapshot_key(connection: Connection, snapshot: Snapshot) -> int:
         )
     )
     return _key_of(connection, schema.snapshots, schema.snapshots.c.digest == snapshot.digest)
-
-
-def _speaks(connection: Connection, stream: int, slot: str, run_key: int) -> bool:
-    answers = schema.answers
-    latest = (
-        select(answers.c.run_key)
-        .where(answers.c.stream_key == stream, answers.c.slot == slot)
-        .order_by(answers.c.known_wall.desc(), answers.c.key.desc())
-        .limit(1)
-    )
-    return bool(connection.execute(latest).scalar() == run_key)
-
-
-def _answer(
-    connection: Connection, stream: int, slot: str, run_key: int, known: str, source: str
-) -> None:
-    connection.execute(
-        insert(schema.answers).values(
-            stream_key=stream, slot=slot, run_key=run_key, known_wall=known, source=source
-        )
-    )
 
 
 def _insert_content(

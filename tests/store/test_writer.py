@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from sqlalchemy import select, text
 
-from monitor.assessment import Stream
+from monitor.assessment import Assessment, Stream
 from monitor.diagnostics.base import MetricValue
 from monitor.diagnostics.residual import standardised
 from monitor.errors import StoreError
 from monitor.incidents.base import Event
 from monitor.store import Store, schema
 from monitor.store.reader import (
+    has_run,
     history_frame,
     parameters_frame,
     rejections_frame,
@@ -21,8 +24,10 @@ from monitor.store.reader import (
     status_frame,
     surface_frame,
 )
+from monitor.store.times import iso
 from monitor.store.writer import record_job, write_assessment
-from monitor.verdict.base import Status
+from monitor.verdict.base import Cause, Finding, Kind, Severity, Status
+from monitor.verdict.market import MARKET
 from tests.store.build import (
     STREAM,
     day_slot,
@@ -145,6 +150,61 @@ def test_going_back_to_the_old_code_makes_the_old_run_speak_again(store: Store) 
     assert runs_frame(store)["run_id"].tolist() == [old.run.id]
     assert runs_frame(store, as_known=wall(1))["run_id"].tolist() == [new.run.id]
     assert count(store, "metrics") == 2 * len(old.metrics)
+
+
+DATA = Finding(
+    Kind.DATA, Cause.DATA, Severity.AMBER, None, "chain_age", "chain", None, None, "stale"
+)
+
+
+def a_blind(night: int, **kw: Any) -> Assessment:
+    """A pass whose chain could not be judged."""
+    models = ("heston", MARKET)
+    asked = {"models": models, "status": Status.INCONCLUSIVE, "findings": (DATA,), "judged": False}
+    return make_assessment(night, **(asked | kw))
+
+
+def test_a_blind_rerun_is_kept_and_the_usable_run_goes_on_speaking(store: Store) -> None:
+    usable, blind = make_assessment(0), a_blind(0, code="b" * 64, messages=(make_message("m"),))
+    write_assessment(store, usable, wall=wall(0), tell=False)
+    assert write_assessment(store, blind, wall=wall(1), tell=True)
+    assert not write_assessment(store, blind, wall=wall(2), tell=True)
+    for at in (None, wall(0), wall(1), wall(2)):
+        assert runs_frame(store, as_known=at)["run_id"].tolist() == [usable.run.id]
+    live = status_frame(store, as_known=wall(1), assume_live=True)
+    assert set(live["run_id"]) == {usable.run.id}
+    assert has_run(store, usable.run.id)
+    with store.reading() as connection:
+        known = connection.execute(
+            text("SELECT run_id, known_wall, source FROM known_runs ORDER BY answer_key")
+        ).all()
+    # Every answer in its order: the blind run is on record, and that it was not listened to.
+    assert [tuple(row) for row in known] == [
+        (usable.run.id, iso(wall(0)), "backfill"),
+        (blind.run.id, iso(wall(1)), "live"),
+        (usable.run.id, iso(wall(1)), "backfill"),
+    ]
+    assert count(store, "outbox") == 0  # nobody is told of a night that stands
+
+
+def test_a_blind_run_speaks_where_none_could_judge_and_yields_to_one_that_can(
+    store: Store,
+) -> None:
+    first, second, usable = a_blind(0), a_blind(0, code="b" * 64), make_assessment(0, code="d" * 64)
+    for i, found in enumerate((first, second, usable)):
+        write_assessment(store, found, wall=wall(i), tell=False)
+        assert runs_frame(store)["run_id"].tolist() == [found.run.id]
+
+
+def test_a_verdict_that_is_inconclusive_with_data_enough_is_no_blind_run(store: Store) -> None:
+    learning = Finding(
+        Kind.DRIFT, Cause.MARKET, None, None, "nights", "chain", None, None, "still learning"
+    )
+    usable = make_assessment(0)
+    later = a_blind(0, code="b" * 64, findings=(learning,), judged=True)
+    for i, found in enumerate((usable, later)):
+        write_assessment(store, found, wall=wall(i), tell=False)
+    assert runs_frame(store)["run_id"].tolist() == [later.run.id]
 
 
 def test_a_chain_that_could_not_be_judged_is_stored_with_its_verdicts(store: Store) -> None:
