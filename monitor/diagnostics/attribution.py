@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.special import ndtri
@@ -28,6 +28,7 @@ from monitor.market.quotes import Quotes
 from monitor.models.base import Grid
 from monitor.numerics.pursuit import Parts, pursue
 from monitor.outcome import Rejection
+from monitor.replication.chain import PastChain
 
 KINDS = ("level", "expiry", "wing", "bucket")
 STRIKE = "strike"
@@ -45,6 +46,11 @@ class Blocks:
     kind: tuple[str, ...]
     scope: tuple[str, ...]
     members: np.ndarray[tuple[int, int], np.dtype[np.bool_]]  # (n, b)
+
+    @cached_property
+    def shift(self) -> FloatArray:
+        """An error of one of each block's quotes, shape (n, b)."""
+        return self.members.astype(np.float64)
 
 
 @lru_cache(maxsize=4)
@@ -100,14 +106,13 @@ def attribute(
     blocks, buckets = blocks_of(quotes), buckets_of(quotes)
     law = tonights_law(quotes, evidence.fit, learnt_noise(evidence.history))
     moved = np.zeros(len(buckets.scope)) if usual is None else usual
-    scale = np.hypot(quotes.noise, buckets.members @ moved)
-    plain = np.where(seen[:, None], blocks.members / scale[:, None], 0.0)
-    atoms = law.answered(blocks.members.astype(np.float64)) / scale[:, None]
-    atoms = np.where(seen[:, None], atoms, 0.0)
+    scale = np.hypot(quotes.noise, buckets.shift @ moved)
+    known = np.where(seen, 1.0 / scale, 0.0)[:, None]
+    plain, atoms = blocks.shift * known, law.answered(blocks.shift) * known
     followed = np.linalg.norm(atoms, axis=0) <= _LEAST_ANSWER * np.linalg.norm(plain, axis=0)
     atoms[:, followed] = 0.0
     weights = atoms / scale[:, None]
-    together = (buckets.members * moved).T @ weights
+    together = (buckets.shift * moved).T @ weights
     noise = nights * (weights.T @ law.noise_times(weights)) + together.T @ together
     limit = float(ndtri(0.5 * _CHANCE / len(blocks.kind))) ** 2
     parts = pursue(np.where(seen, residual / scale, 0.0), atoms, noise, limit)
@@ -147,18 +152,31 @@ def residual_then(evidence: Evidence) -> FloatArray | None:
     past = evidence.history.fits.get(model.name)
     if past is None or last is None or not last.n or past.as_of_ms != last.as_of_ms:
         return None
-    expiry, first = np.unique(last.expiry_ms, return_index=True)
-    if not np.array_equal(expiry, past.expiry_ms):
+    grid = _past_grid(last)
+    if not np.array_equal(grid.expiry_ms, past.expiry_ms):
         return None
+    residual = model_iv(model, past.params, grid) - 0.5 * (last.iv_bid + last.iv_ask)
+    place = _places_then(evidence.quotes, last)
+    return np.where(place >= 0, residual[place], np.nan)
+
+
+# Once for all models of a night, which share its kernels: chains are compared by identity.
+@lru_cache(maxsize=2)
+def _past_grid(last: PastChain) -> Grid:
+    """Return where models are asked for the vols of a past chain."""
+    expiry, first = np.unique(last.expiry_ms, return_index=True)
     index: IntArray = np.searchsorted(expiry, last.expiry_ms)
     near = np.array([first[j] + np.argmin(np.abs(last.k[index == j])) for j in range(len(expiry))])
-    grid = Grid(expiry, last.tau[first], index, last.k, last.w[near])
-    residual = model_iv(model, past.params, grid) - 0.5 * (last.iv_bid + last.iv_ask)
+    return Grid(expiry, last.tau[first], index, last.k, last.w[near])
+
+
+@lru_cache(maxsize=2)
+def _places_then(quotes: Quotes, last: PastChain) -> IntArray:
+    """Return the place of each of tonight's options in a past chain, -1 where it has none."""
     names = zip(last.expiry_ms.tolist(), last.strike.tolist(), strict=True)
-    known = dict(zip(names, residual.tolist(), strict=True))
-    quotes = evidence.quotes
+    known = {name: i for i, name in enumerate(names)}
     asked = zip(quotes.expiry_ms[quotes.expiry_index].tolist(), quotes.strike.tolist(), strict=True)
-    return np.array([known.get(option, np.nan) for option in asked])
+    return np.array([known.get(option, -1) for option in asked], dtype=np.int64)
 
 
 def _parts(

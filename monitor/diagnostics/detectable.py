@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.special import ndtri
@@ -19,11 +19,11 @@ from scipy.special import ndtri
 from monitor.arrays import FloatArray, IntArray
 from monitor.conventions import expiry_label
 from monitor.diagnostics.base import Evidence, Metric, Outcome, Series, metric
-from monitor.diagnostics.coverage import listed_strikes
+from monitor.diagnostics.coverage import ListedStrikes, listed_strikes
 from monitor.diagnostics.noise_model import TENORS, learnt_noise, tenor_index
 from monitor.diagnostics.places import WINGS, wing_index
 from monitor.diagnostics.residual import residual_iv
-from monitor.diagnostics.residual_law import ResidualLaw, tonights_law
+from monitor.diagnostics.residual_law import tonights_law
 from monitor.market.quotes import Quotes
 from monitor.outcome import Rejection
 
@@ -57,6 +57,11 @@ class Buckets:
     members: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
     weights: FloatArray
     of_class: IntArray
+
+    @cached_property
+    def shift(self) -> FloatArray:
+        """An error of one of each bucket's quotes, shape (n, b)."""
+        return self.members.astype(np.float64)
 
 
 @lru_cache(maxsize=4)
@@ -94,9 +99,9 @@ def class_bias_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     quotes, residual = evidence.quotes, residual_iv(evidence)
     buckets = buckets_of(quotes)
     precision = np.sum(buckets.members / quotes.noise[:, None] ** 2, axis=0)
-    known = [bool(np.isfinite(residual[m]).all()) for m in buckets.members.T]
+    unknown = ~np.isfinite(residual) @ buckets.members
     best: dict[int, int] = {}
-    for b in np.flatnonzero(known).tolist():
+    for b in np.flatnonzero(~unknown).tolist():
         of_class = int(buckets.of_class[b])
         if of_class not in best or precision[b] > precision[best[of_class]]:
             best[of_class] = b
@@ -125,7 +130,7 @@ def bucket_z(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
         yield _no_value(metric, evidence)
         return
     shown = detectable(evidence, by_quotes_alone=True)
-    variance = np.diag(_law(evidence).of_sums(buckets.weights))
+    variance, _ = _means(evidence)
     for b, scope in enumerate(buckets.scope):
         mine = buckets.members[:, b]
         n = int(mine.sum())
@@ -183,10 +188,19 @@ def blind_vega(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
         for scope, error in zip(buckets.scope, shown, strict=True)
         if is_seen(error, evidence.tolerance_iv)
     }
-    place = np.array([f"bucket:{e}/{WINGS[w]}" for e, w in strikes.places()])
-    blind = ~np.isin(place, sorted(seeing)) if seeing else np.ones(len(place), np.bool_)
-    share = float(strikes.vega[blind].sum()) / total
-    yield metric.value(evidence, share, n=len(set(place[blind].tolist())))
+    place, names = _strikes_buckets(strikes)
+    blind = np.array([name not in seeing for name in names])
+    share = float(strikes.vega[blind[place]].sum()) / total
+    yield metric.value(evidence, share, n=int(blind.sum()))
+
+
+@lru_cache(maxsize=4)
+def _strikes_buckets(strikes: ListedStrikes) -> tuple[IntArray, tuple[str, ...]]:
+    """Return the bucket of each listed strike by its place among the names of all."""
+    names, place = np.unique(
+        [f"bucket:{e}/{WINGS[w]}" for e, w in strikes.places()], return_inverse=True
+    )
+    return place, tuple(names.tolist())
 
 
 def detectable(evidence: Evidence, *, by_quotes_alone: bool = False) -> FloatArray:
@@ -198,20 +212,25 @@ def detectable(evidence: Evidence, *, by_quotes_alone: bool = False) -> FloatArr
     buckets = buckets_of(evidence.quotes)
     if not len(buckets.scope):
         return np.empty(0)
-    law = _law(evidence)
-    noise = np.diag(law.of_sums(buckets.weights))
-    # What a bucket's mean shows of an error of all its quotes alike.
-    left = law.answered(buckets.members.astype(np.float64))
-    answer = -np.sum(buckets.weights * left, axis=0)
-    usual = np.zeros(len(buckets.scope))
-    if not by_quotes_alone:
-        usual = usual_of_buckets(evidence)
+    noise, answer = _means(evidence)
+    usual = 0.0 if by_quotes_alone else usual_of_buckets(evidence)
     # A fit that takes a whole bucket leaves rounding for noise: the answer is what counts.
     seen = (answer > _LEAST_ANSWER) & (noise > 0.0)
     error = _TIMES_DEVIATION * np.sqrt(noise + usual**2)
-    unknown = ~np.array([np.isfinite(evidence.fit.iv[m]).all() for m in buckets.members.T])
-    found = np.divide(error, answer, out=np.full(len(seen), np.inf), where=seen)
-    return np.where(unknown, np.inf, found)
+    unpriced = ~np.isfinite(evidence.fit.iv)
+    seen &= ~(unpriced @ buckets.members)
+    shown = np.divide(error, answer, out=np.full(len(seen), np.inf), where=seen)
+    return np.asarray(shown)
+
+
+@lru_cache(maxsize=4)
+def _means(evidence: Evidence) -> tuple[FloatArray, FloatArray]:
+    """Return the variance of each bucket's mean, and what it shows of an error of its quotes."""
+    assert evidence.fit is not None
+    law = tonights_law(evidence.quotes, evidence.fit, learnt_noise(evidence.history))
+    buckets = buckets_of(evidence.quotes)
+    left = law.answered(buckets.shift)
+    return law.of_sums(buckets.weights).diagonal(), -np.sum(buckets.weights * left, axis=0)
 
 
 def is_seen(error: float, tolerance: float | None) -> bool:
@@ -234,11 +253,6 @@ def _usual(evidence: Evidence, scope: str) -> float:
     if series is None or len(series) < _LEAST_NIGHTS:
         return 0.0
     return float(1.4826 * np.median(np.abs(np.diff(series.value))))
-
-
-def _law(evidence: Evidence) -> ResidualLaw:
-    assert evidence.fit is not None
-    return tonights_law(evidence.quotes, evidence.fit, learnt_noise(evidence.history))
 
 
 def _subject(metric: Metric, evidence: Evidence) -> str:

@@ -33,9 +33,9 @@ def _summaries(
             "metric", "no_last_night", f"{metric.name}/{evidence.model.name}", "no earlier fit"
         )
         return
+    finite = np.isfinite(residual)
     for scope, here in places(evidence.quotes, expiries=False):
-        known = residual[here]
-        known = known[np.isfinite(known)]
+        known = residual[here & finite]
         if not len(known):
             subject = f"{metric.name}/{evidence.model.name}/{scope}"
             yield Rejection("metric", "no_model_value", subject, "no expiry here had a fit")

@@ -12,13 +12,13 @@ deviation is ever zero. Pure: the same nights give the same noise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
-from monitor.arrays import FloatArray, IntArray, frozen_floats
+from monitor.arrays import FloatArray, IntArray, frozen_floats, frozen_ints
 from monitor.diagnostics.base import CHAIN, NO_HISTORY, History
 from monitor.diagnostics.places import WINGS, wing_index
 from monitor.market.quotes import Quotes
@@ -66,7 +66,7 @@ class NoiseModel:
 
     def deviation(self, quotes: Quotes) -> FloatArray:
         """Return the standard deviation of each mid vol, shape (n,), positive."""
-        return guess(quotes) * np.sqrt(self.power[cell_index(quotes)])
+        return _deviation(self, quotes)
 
     def together(self, quotes: Quotes, x: FloatArray) -> FloatArray:
         """Return the correlation matrix of the quotes' noise times `x`, of shape (n, p)."""
@@ -75,16 +75,23 @@ class NoiseModel:
         return np.concatenate([_decaying(self.rho, s.stop - s.start) @ x[s] for s in runs(quotes)])
 
 
+# What is one for all models of a night is made once: chains and noises are compared by identity.
+@lru_cache(maxsize=8)
+def _deviation(noise: NoiseModel, quotes: Quotes) -> FloatArray:
+    return frozen_floats(guess(quotes) * np.sqrt(noise.power[cell_index(quotes)]))
+
+
 def guess(quotes: Quotes) -> FloatArray:
     """Return the deviation of a value of which bid and ask say all, shape (n,)."""
     return np.asarray(quotes.noise / np.sqrt(3.0))
 
 
+@lru_cache(maxsize=4)
 def cell_index(quotes: Quotes) -> IntArray:
-    """Return the place of each quote in `CELLS`, shape (n,)."""
+    """Return the place of each quote in `CELLS`, shape (n,). Read-only."""
     ticks = np.digitize((quotes.c_ask - quotes.c_bid) / quotes.tick, _TICK_EDGES)
     tenors = tenor_index(quotes)[quotes.expiry_index]
-    return (ticks * len(WINGS) + wing_index(quotes)) * len(TENORS) + tenors
+    return frozen_ints((ticks * len(WINGS) + wing_index(quotes)) * len(TENORS) + tenors)
 
 
 def tenor_index(quotes: Quotes) -> IntArray:
@@ -92,10 +99,11 @@ def tenor_index(quotes: Quotes) -> IntArray:
     return np.digitize(quotes.tau, _TENOR_EDGES)
 
 
-def runs(quotes: Quotes) -> Iterator[slice]:
-    """Yield where each expiry's quotes stand."""
-    edges = np.searchsorted(quotes.expiry_index, np.arange(quotes.m + 1))
-    return (slice(a, b) for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+@lru_cache(maxsize=4)
+def runs(quotes: Quotes) -> tuple[slice, ...]:
+    """Return where each expiry's quotes stand."""
+    edges = np.searchsorted(quotes.expiry_index, np.arange(quotes.m + 1)).tolist()
+    return tuple(slice(a, b) for a, b in pairwise(edges))
 
 
 @lru_cache(maxsize=256)

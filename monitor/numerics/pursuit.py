@@ -16,6 +16,8 @@ from monitor.arrays import FloatArray, IntArray
 
 # An atom of which those before it leave less than this share of its squared length is one of them.
 _SAME = 1e-8
+# Of the largest gain: equal atoms differ by rounding, and of them the first is taken.
+_EQUAL = 1.0 - 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +64,7 @@ def pursue(target: FloatArray, atoms: FloatArray, noise: FloatArray, limit: floa
         length = np.diagonal(products)
         usable = length > np.maximum(least, 0.0)
         gain = np.divide(along**2, length, out=np.zeros(len(along)), where=usable)
-        best = int(np.argmax(gain))
+        best = int(np.argmax(gain >= _EQUAL * np.max(gain)))
         if not gain[best] * length[best] > limit * noise[best, best]:
             break
         picked.append(best)

@@ -79,6 +79,13 @@ def test_of_two_equal_causes_the_coarser_is_taken():
     assert taken_apart(np.ones(len(CELL)), twice, 1.0).picked.tolist() == [0]
 
 
+def test_causes_that_differ_by_rounding_alone_are_equal():
+    target = TABLE[:, 1] * 10.0
+    twin = TABLE[:, [1]] + 1e-14 * target[:, None]
+    for atoms in (np.hstack([TABLE[:, [1]], twin]), np.hstack([twin, TABLE[:, [1]]])):
+        assert taken_apart(target, atoms).picked.tolist() == [0]
+
+
 def test_noise_has_a_cause_as_seldom_as_was_said():
     rng = np.random.default_rng(1)
     limit = 12.1  # two-sided 5 % over 28 causes, as if they did not overlap
