@@ -1,7 +1,8 @@
 """The ordered argument about one model.
 
 Data fit to judge? Optimiser done? Identified? Moved beyond its error? Misfit beyond tolerance,
-beyond noise, persistent? Misspecification is what remains.
+beyond noise, persistent? Misspecification is what remains. Status answers for the level: an error
+that has grown by less than is material is told and leaves an adequate model adequate.
 
 What a drift or a misfit is worth is the size of the model's misfit on the reference book tonight.
 
@@ -73,7 +74,8 @@ def judge_model(
     lasting = [f for f in misfit if numbers.streak(f.kind, f.metric) + 1 >= rules.persistent_nights]
     if lasting:
         return Verdict(model, Status.MISSPECIFIED, lasting[0].message, findings)
-    for finding in misfit + moved + identified:
+    slight = [f for f in moved if _is_slight(f, numbers, rules, drift)]
+    for finding in misfit + tuple(f for f in moved if f not in slight) + identified:
         return Verdict(model, Status.WATCH, finding.message, findings)
     learning = numbers.learning()
     level = _level(numbers, use)
@@ -85,7 +87,29 @@ def judge_model(
         least = "an error of its tolerance" if use.max_rmse_iv is not None else "any error"
         words = f"not enough data: {unseen:.0%} of the listed vega could not have shown {least}"
         return Verdict(model, Status.INCONCLUSIVE, f"{words}; {level}", findings)
+    if slight:
+        level += f"; {slight[0].scope.removeprefix('headline:')} has risen, not materially"
     return Verdict(model, Status.ADEQUATE, level, findings)
+
+
+def _is_slight(
+    finding: Finding, numbers: Numbers, rules: JudgementRules, drift: DriftRules
+) -> bool:
+    """Return whether what moved is a model's error, by less than is material.
+
+    Level and change are two questions. A marking model that follows a bent wing all but a tenth of
+    a vol point is as good for its purpose as it was; that it has changed is told all the same.
+    """
+    rise = _rise(finding.scope.removeprefix("headline:"), numbers, drift)
+    return rise is not None and rise < rules.material_iv
+
+
+def _rise(headline: str, numbers: Numbers, drift: DriftRules) -> float | None:
+    """Return by how much an error exceeds its usual size, in vol; None for what is no error."""
+    now, usual = numbers.get(headline), numbers.usual(headline, drift)
+    if not headline.endswith("_iv") or now is None or usual is None:
+        return None
+    return now - usual
 
 
 def _numerical(fit: Fit, use: ModelUse) -> Iterator[Finding]:
@@ -158,8 +182,8 @@ def _drift(
         if use.pages:
             lasting = numbers.streak(Kind.DRIFT, "change_score", score.scope) + LEAST
             # A jump of structure has no size in vol: it stays amber unless the error grows too.
-            in_vol = headline.endswith("_iv") and now is not None and usual is not None
-            material = in_vol and now - usual >= rules.material_iv
+            rise = _rise(headline, numbers, drift)
+            material = rise is not None and rise >= rules.material_iv
             settled = score.n >= drift.settled_nights
             red = settled and material and lasting >= rules.persistent_nights
             severity = Severity.RED if red else Severity.AMBER

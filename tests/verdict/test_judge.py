@@ -79,7 +79,8 @@ def test_each_step_of_the_argument_hides_those_after_it(night, values, status, f
 
 def test_misfit_is_named_before_drift_and_drift_before_identification():
     assert judged(EVERYTHING, usual=USUAL).reason.startswith("RMSE 8.00 vol points")
-    assert judged(MOVED | FLAT, usual=USUAL).reason.startswith("rmse_iv 0.005, usually 0.004")
+    risen = MOVED | FLAT | {"rmse_iv": 0.0095}
+    assert judged(risen, usual=USUAL).reason.startswith("rmse_iv 0.0095, usually 0.004")
     assert judged(FLAT).reason.startswith("condition number 1e5.0")
 
 
@@ -274,6 +275,31 @@ def test_what_was_usual_is_the_reference_and_not_what_was_usual_years_ago():
     # Up by 0.2 vol points from the reference's 1.8, not by 1.9 from the lifetime's 0.1.
     assert finding.message.startswith("rmse_iv 0.02, usually 0.018")
     assert finding.severity is Severity.AMBER
+
+
+@pytest.mark.parametrize(
+    ("now", "use", "status"),
+    [
+        (0.0089, MARKING, Status.ADEQUATE),  # tolerance 1 vol point, material 0.5
+        (0.0091, MARKING, Status.WATCH),
+        (0.0101, MARKING, Status.WATCH),  # no material rise either way, and beyond its tolerance
+    ],
+)
+def test_an_error_that_rose_within_its_tolerance_by_less_than_is_material_is_adequate(
+    now, use, status
+):
+    usual = {"rmse_iv": 0.004 if now < 0.01 else 0.0098}
+    values = MOVED | {"rmse_iv": now, "rmse_z_spread": 1.1}
+    verdict = judged(values, use=use, usual=usual)
+    assert verdict.status is status
+    # Level and change are two questions: the change is told whatever the level.
+    (told,) = [f.severity for f in verdict.findings if f.kind is Kind.DRIFT]
+    assert told is (Severity.RED if now == 0.0091 else Severity.AMBER)
+
+
+def test_a_change_of_structure_however_good_the_fit_is_watched():
+    verdict = judged({"change_score@headline:structure_shift": 1.5}, usual=USUAL)
+    assert verdict.status is Status.WATCH
 
 
 # Benchmarks -------------------------------------------------------------------------------------
