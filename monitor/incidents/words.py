@@ -57,5 +57,7 @@ def ending(before: Incident, tonight: Tonight, runs: int) -> str:
     numbers = (
         f"{shown(now.value, now.unit)} tonight, {shown(before.value, now.unit)} when last seen"
     )
-    limit = "" if before.threshold is None else f", limit {shown(before.threshold, now.unit)}"
+    # A score is in limits already.
+    given = before.threshold is not None and now.unit != "limits"
+    limit = f", limit {shown(before.threshold, now.unit)}" if given else ""
     return f"over: {subject} {name} {numbers}{limit}; {was}"

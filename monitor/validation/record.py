@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 from monitor.conventions import from_ms
+from monitor.diagnostics.flatness import UNIDENTIFIED
+from monitor.diagnostics.overfitting import MAX_HELDOUT_RATIO
+from monitor.models import MODELS
 from monitor.store.history import history_frame
+from monitor.verdict.diagnosis import ASSUMPTIONS
 from monitor.verdict.inventory import ModelUse
 from monitor.verdict.judgement import Judgement
 from monitor.verdict.market import MARKET
@@ -92,7 +96,7 @@ def conclusions(performed: pd.DataFrame, order: pd.DataFrame, record: pd.DataFra
                 if share == 0.0
                 else f"beyond its tolerance on {share:.0%} of {p['nights']} nights"
             )
-        if judged_nights:
+        if judged_nights and p["purpose"] != "benchmark":
             said.append(f"misspecified on {p['misspecified']} of {judged_nights} judged nights")
         if model in ranks.index:
             row = ranks.loc[model]
@@ -105,8 +109,11 @@ def conclusions(performed: pd.DataFrame, order: pd.DataFrame, record: pd.DataFra
             row = records.loc[model]
             if row["overfit_against"]:
                 said.append(f"overfit against {row['overfit_against']}")
-            elif row["heldout_ratio"] > 2.0:
-                said.append("adapts itself to noise where strikes are held out")
+            elif row["heldout_ratio"] > MAX_HELDOUT_RATIO:
+                said.append(
+                    f"misses held-out strikes by {row['heldout_ratio']:.1f} times its error in "
+                    "sample, and nothing simpler foretells better"
+                )
             if row["hurdle"] == "lost":
                 said.append("lost to the ad-hoc benchmark in the last two weeks running")
         rows.append({"model": model, "conclusion": "; ".join(said) or "nothing is on record"})
@@ -132,14 +139,16 @@ def stability(
     signed = asked("refreshed_bias_iv")
     rows = []
     for model in sorted({*fitted["model"], *signed["model"].dropna()}):
+        # What a slice's few numbers leave open does its smile no harm.
+        slices = model in MODELS and MODELS[model].per_expiry
         rows.append(
             {
                 "model": model,
                 "structure_jump": _median(jump, model),
                 "unstable_nights": _share(jumps, model, 1.645),
                 "restarts_disagree": _share(spread, model, 3.0),
-                "unidentified_nights": _share(flat, model, 1.0),
-                "weakest": _commonest(flat, model),
+                "unidentified_nights": np.nan if slices else _share(flat, model, UNIDENTIFIED),
+                "weakest": "" if slices else _commonest(flat, model),
                 "feller": _median(feller, model),
                 "memory_p": ljung_box(signed[signed["model"] == model]["value"].to_numpy()),
                 "failed_assumption": _commonest(failed, model),
@@ -173,7 +182,8 @@ def _commonest(frame: pd.DataFrame, model: str) -> str:
         return "not stored"
     # An expiry's name would make every night another.
     counts = scopes.str.replace(r"@[0-9-]+", "", regex=True).value_counts()
-    return f"{counts.index[0]} ({counts.iloc[0] / counts.sum():.0%})"
+    named = str(counts.index[0])
+    return f"{ASSUMPTIONS.get(named, named)} ({counts.iloc[0] / counts.sum():.0%})"
 
 
 def bands(store: Store, place: Place, since: datetime, until: datetime) -> pd.DataFrame:

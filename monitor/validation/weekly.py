@@ -51,7 +51,7 @@ class Review:
     Attributes
     ----------
     since, until : datetime
-        The nights reviewed, by the venue's time.
+        The nights reviewed, by the venue's time; since the first on record.
     streams : tuple of str
         ``deribit BTC day``.
     version, code : str
@@ -108,6 +108,8 @@ def review(
     verdicts = verdicts_frame(store, cadence=cadence, since=since, until=until)
     if underlyings:
         verdicts = verdicts[verdicts["underlying"].isin(list(underlyings))]
+    if not verdicts.empty:
+        since = max(since, verdicts["as_of"].min().to_pydatetime())
     streams = list(
         verdicts[["venue", "underlying"]].drop_duplicates().itertuples(index=False, name=None)
     )

@@ -19,7 +19,7 @@ from monitor.verdict.base import Cause, Finding, Kind, Status, Verdict
 from monitor.verdict.numbers import Numbers
 
 # What a model lacks, in a trader's words.
-_ASSUMPTIONS = {
+ASSUMPTIONS = {
     "jumps": "jumps, or jumps of another kind",
     "second_factor": "a second variance factor",
     "vol_of_vol_term": "vol of vol that varies with tenor",
@@ -85,7 +85,7 @@ def _failed(numbers: Numbers) -> Iterator[Diagnosis]:
     for value in numbers.scopes("failed_assumption"):
         name = value.scope.removeprefix("assumption:")
         usual = ", as usual" if _is_usual(numbers, value) else ""
-        words = f"lacks {_ASSUMPTIONS.get(name, name)} ({value.value:.0%} of the misfit{usual})"
+        words = f"lacks {ASSUMPTIONS.get(name, name)} ({value.value:.0%} of the misfit{usual})"
         yield _finding(value, words), words
 
 

@@ -13,6 +13,7 @@ from monitor.config import load_config
 from monitor.report.validation import as_html, as_markdown, write_review
 from monitor.store import open_store
 from monitor.store.reviews import forwards_frame, verdicts_frame
+from monitor.store.watch import beats_since, expected
 from monitor.validation.record import ljung_box
 from monitor.validation.weekly import review
 from tests.cli.conftest import run
@@ -62,7 +63,9 @@ def test_what_is_flat_what_moves_and_what_was_said_is_on_record(found):
     stable = found.tables["stability"].set_index("model")
     assert stable.loc["heston", "weakest"] == "theta_v/kappa (100%)"
     assert stable.loc["heston", "unidentified_nights"] == 1.0
-    assert stable.loc["svi", "weakest"] == "not stored"
+    # Of slices it is not asked.
+    assert stable.loc["svi", "weakest"] == ""
+    assert np.isnan(stable.loc["svi", "unidentified_nights"])
     assert 0.0 <= stable.loc["svi", "memory_p"] <= 1.0
     (word,) = found.tables["judgements"].to_dict("records")
     assert (word["author"], word["model"], word["in_force"]) == ("Ada", "svi", False)
@@ -134,6 +137,18 @@ def test_the_weekly_command_writes_both_pages_and_refuses_an_empty_past(
     names = sorted(path.suffix for path in (tmp_path / "reports").iterdir())
     assert names == [".html", ".md"]
     assert run("weekly", "--until", "2001-01-01").code == 2
+
+
+def test_a_review_up_to_now_is_on_record_and_expected_from_then_on(record, monkeypatch, tmp_path):
+    monkeypatch.setenv("MISSPEC_DATABASE_URL", record)
+    monkeypatch.setenv("MISSPEC_HOME", str(tmp_path))
+    answer = run("weekly", "--nights", "40000")
+    assert answer.code == 0
+    with open_store(record, readonly=True) as store:
+        beats = beats_since(store, "weekly", datetime(2026, 1, 1, tzinfo=UTC))
+        places = {(b.venue, b.underlying) for b in beats}
+        assert places and {b.outcome for b in beats} == {"done"}
+        assert {(e.venue, e.underlying) for e in expected(store, "weekly", places)} == places
 
 
 async def _weekly(until):
