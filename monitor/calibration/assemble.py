@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from monitor.calibration.blocks import Block, Problem
+from monitor.arrays import BoolArray, FloatArray
+from monitor.calibration.blocks import Block, Place, Problem
 from monitor.calibration.coupled import Coupling
 from monitor.calibration.fit import Fit, FitStatus
 from monitor.calibration.objective import model_vol
@@ -25,23 +26,22 @@ def assemble(problem: Problem, blocks: list[Block], coupling: Coupling | None = 
     iv, jacobian = model_vol(problem.model, params, problem.grid)
     priced = np.isfinite(iv) & np.isfinite(quotes.noise)
     leverage, covariance = np.full(n, np.nan), np.zeros((P, P))
-    at_bound = np.zeros(P, np.int64)
-    condition, spread, cost = 1.0, 0.0, 0.0
     fitted = [b for b in blocks if b.fitted]
-    for b in fitted:
-        points, own = b.place.points, b.place.params
-        hit = problem.model.bounds_hit(b.x, problem.lower[own], problem.upper[own])
-        at_bound[own] = np.where(free[own], hit, 0)
-        seen = np.arange(n)[points][priced[points]]
-        trust = trust_of(jacobian[seen, own], quotes.noise[seen], free[own] & (at_bound[own] == 0))
-        block = np.array(trust.covariance)
-        block[~free[own]], block[:, ~free[own]] = 0.0, 0.0
-        covariance[own, own] = block
-        leverage[seen] = trust.leverage
-        condition = max(condition, trust.condition)
-        spread = max(spread, spread_of(b.ends, b.costs, trust.covariance))
-        z = (iv[seen] - quotes.iv[seen]) / quotes.noise[seen]
-        cost += 0.5 * float(np.sum(z * z))
+    hit = problem.model.bounds_hit(params, problem.lower, problem.upper)
+    at_bound = np.where(free & np.isfinite(params), hit, 0)
+    condition, spread, cost = 1.0, 0.0, 0.0
+    if fitted:
+        places = [b.place for b in fitted]
+        trust = trust_of(*_stacked(places, jacobian, quotes.noise, priced, free & (at_bound == 0)))
+        condition = max(condition, float(trust.condition.max()))
+        z = np.where(priced, (iv - quotes.iv) / quotes.noise, 0.0)
+        for b, own, lever in zip(fitted, trust.covariance, trust.leverage, strict=True):
+            points, at = b.place.points, b.place.params
+            covariance[at, at] = own
+            leverage[points] = np.where(priced[points], lever[: b.place.n], np.nan)
+            spread = max(spread, spread_of(b.ends, b.costs, own))
+            cost += 0.5 * float(z[points] @ z[points])
+        covariance[~free], covariance[:, ~free] = 0.0, 0.0
     if coupling is not None:
         joint = [blocks[j].place for j in coupling.slices]
         own_all = np.concatenate([np.arange(P)[place.params] for place in joint])
@@ -71,6 +71,23 @@ def assemble(problem: Problem, blocks: list[Block], coupling: Coupling | None = 
         restarts_cost=np.array([sum(b.costs[i] for b in fitted) for i in range(starts)]),
         restarts_spread=spread,
     )
+
+
+def _stacked(
+    places: list[Place],
+    jacobian: FloatArray,
+    noise: FloatArray,
+    priced: BoolArray,
+    estimated: BoolArray,
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Return what `trust_of` wants of blocks, as one batch."""
+    n, p = max(place.n for place in places), places[0].params.stop - places[0].params.start
+    rows, width = np.zeros((len(places), n, p)), np.ones((len(places), n))
+    for place, row, own in zip(places, rows, width, strict=True):
+        seen = priced[place.points]
+        row[: place.n] = np.where(seen[:, None], jacobian[place.points, place.params], 0.0)
+        own[: place.n] = np.where(seen, noise[place.points], 1.0)
+    return rows, width, np.stack([estimated[place.params] for place in places])
 
 
 def _verdict(blocks: list[Block], priced: np.ndarray) -> tuple[FitStatus, str]:

@@ -22,6 +22,7 @@ _STATUS = {
     Ending.STALLED: FitStatus.STALLED,
     Ending.NOT_FINITE: FitStatus.NOT_PRICEABLE,
 }
+_NOTHING = (FitStatus.TOO_FEW_QUOTES, FitStatus.NOT_PRICEABLE)
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Block:
     @property
     def fitted(self) -> bool:
         """Whether there are parameters."""
-        return bool(np.all(np.isfinite(self.x)))
+        return self.status not in _NOTHING
 
 
 def solve_surface(problem: Problem) -> list[Block]:
@@ -266,13 +267,14 @@ def _best(
 ) -> Block:
     """Return the block of the best end; among ends of equal cost a converged one."""
     spent = int(evaluations.sum())
-    order = np.argsort(cost, kind="stable")
+    costs = cost.tolist()
+    order = sorted(range(len(costs)), key=costs.__getitem__)
     best = order[0]
-    if not np.isfinite(cost[best]):
+    if not np.isfinite(costs[best]):
         return _unpriced(place, "no start has finite model vols", spent)
-    equal = [i for i in order if cost[i] <= cost[best] * (1.0 + 1e-9)]
+    equal = (i for i in order if costs[i] <= costs[best] * (1.0 + 1e-9))
     best = next((i for i in equal if ending[i] == Ending.CONVERGED), best)
-    order = np.concatenate([[best], order[order != best]])
+    order = [best, *(i for i in order if i != best)]
     status = _STATUS[Ending(int(ending[best]))]
     note = f"{place.label} ({int(evaluations[best])} evaluations)"
     return Block(place, x[best], status, note, spent, x[order], cost[order])

@@ -17,51 +17,47 @@ SAME_COST = 1e-3
 
 @dataclass(frozen=True)
 class Trust:
-    """What the Jacobian at a solution says."""
+    """What the Jacobians at the solutions of B problems say."""
 
-    covariance: FloatArray  # (p, p)
-    leverage: FloatArray  # (n,)
-    condition: float
+    covariance: FloatArray  # (B, p, p)
+    leverage: FloatArray  # (B, n)
+    condition: FloatArray  # (B,)
 
 
 def trust_of(jacobian: FloatArray, noise: FloatArray, estimated: BoolArray) -> Trust:
-    """Return covariance, leverage and condition of one least-squares problem.
+    """Return covariance, leverage and condition of a batch of least-squares problems.
 
     Parameters
     ----------
-    jacobian : ndarray of shape (n, p)
-        d iv / d params.
-    noise : ndarray of shape (n,)
-    estimated : ndarray of bool of shape (p,)
+    jacobian : ndarray of shape (B, n, p)
+        d iv / d params; rows of zeros where there is no quote.
+    noise : ndarray of shape (B, n)
+    estimated : ndarray of bool of shape (B, p)
         Parameters that the data determined: neither held by the caller nor at a bound.
     """
-    n, p = jacobian.shape
-    covariance = np.full((p, p), np.nan)
-    at = np.flatnonzero(estimated)
-    if not len(at):
-        return Trust(covariance, np.zeros(n), 1.0)
-    A = jacobian[:, at] / noise[:, None]
-    if n == 0 or not np.all(np.isfinite(A)):
-        return Trust(covariance, np.full(n, np.nan), np.inf)
-    scale = np.linalg.norm(A, axis=0)
+    B, n, p = jacobian.shape
+    # A row of its own for each of the others: a direction apart from all, of the scale's own size.
+    A = np.zeros((B, n + p, p))
+    np.divide(jacobian, noise[:, :, None], out=A[:, :n])
+    A[:, :n] *= estimated[:, None, :]
+    A[:, n:] = np.where(estimated[:, None, :], 0.0, np.eye(p))
+    known = np.asarray(np.isfinite(A).all(axis=(1, 2)))
+    A[~known] = 0.0
+    scale = np.sqrt(np.einsum("bij,bij->bj", A, A))
     usable = np.where(scale > 0.0, scale, 1.0)
-    U, singular, Vt = np.linalg.svd(A / usable, full_matrices=False)
-    firm = singular > _FLAT * singular[0] if len(singular) else np.zeros(0, np.bool_)
-    leverage = np.clip(np.sum(U[:, firm] ** 2, axis=1), 0.0, 1.0)
-    loose = np.zeros(len(at), np.bool_)
-    if len(singular) < len(at):
-        # Fewer quotes than parameters: the directions without a singular value are flat too.
-        full = np.linalg.svd(A / usable)[2]
-        loose |= np.any(np.abs(full[len(singular) :]) > 1e-6, axis=0)
-    loose |= np.any(np.abs(Vt[~firm]) > 1e-6, axis=0)
-    half = Vt[firm].T / singular[firm] / usable[:, None]
-    block = half @ half.T
-    block[loose] = np.nan
-    block[:, loose] = np.nan
-    covariance[np.ix_(at, at)] = block
-    smallest = singular[-1] if len(singular) == len(at) else 0.0
-    condition = float(singular[0] / smallest) if smallest > 0.0 else float("inf")
-    return Trust(covariance, leverage, condition)
+    U, singular, Vt = np.linalg.svd(A / usable[:, None, :], full_matrices=False)
+    firm = singular > _FLAT * singular[:, :1]
+    leverage = np.minimum(np.einsum("bij,bj->bi", U[:, :n] ** 2, firm), 1.0)
+    loose = ((np.abs(Vt) > 1e-6) & ~firm[:, :, None]).any(axis=1)
+    half = Vt * (firm / np.where(firm, singular, 1.0))[:, :, None] / usable[:, None, :]
+    covariance = half.transpose(0, 2, 1) @ half
+    sound = ~loose & estimated & known[:, None]
+    covariance[~(sound[:, :, None] & sound[:, None, :])] = np.nan
+    leverage[~known] = np.nan
+    least = singular[:, -1]
+    some = least > 0.0
+    condition = np.where(some, singular[:, 0] / np.where(some, least, 1.0), np.inf)
+    return Trust(covariance, leverage, np.where(known, condition, np.inf))
 
 
 def spread_of(ends: FloatArray, costs: FloatArray, covariance: FloatArray) -> float:
@@ -75,6 +71,8 @@ def spread_of(ends: FloatArray, costs: FloatArray, covariance: FloatArray) -> fl
     covariance : ndarray of shape (p, p)
         NaN for parameters without a standard error; they do not count.
     """
+    if len(costs) < 2:
+        return 0.0
     equal = costs <= costs[0] * (1.0 + SAME_COST)
     error = np.sqrt(np.diagonal(covariance))
     counts = np.isfinite(error) & (error > 0.0)

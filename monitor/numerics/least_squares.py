@@ -10,6 +10,10 @@ width, Heston mean reversion against vol of variance. Where a step did not do wh
 promised, the next one follows the valley's bend by geodesic acceleration (Transtrum and Sethna),
 at the price of one more evaluation.
 
+Market quotes leave large residuals, and J'J then lacks part of the Hessian: near the optimum plain
+steps gain a digit in ten evaluations. What it lacks is learnt from the steps themselves (Dennis,
+Gay and Welsch) and used where it foretells better than J'J alone.
+
 *Refused:* `scipy.optimize.least_squares`, whose trust-region reflective method spends twenty
 times the cost of an evaluation on itself and works on one problem at a time.
 """
@@ -23,6 +27,16 @@ from enum import IntEnum
 import numpy as np
 
 from monitor.arrays import BoolArray, FloatArray, IntArray
+from monitor.numerics.quadratics import (
+    DAMPING_MIN,
+    bounded_step,
+    dot,
+    learnt_part,
+    normal_equations,
+    promise,
+    times,
+    trusted_part,
+)
 
 Residuals = Callable[[FloatArray, IntArray], tuple[FloatArray, FloatArray]]
 """``(x, which) -> (r, J)``: residuals of shape (A, n) and Jacobian of shape (A, n, p) of the
@@ -30,11 +44,14 @@ problems numbered `which`, of shape (A,), at `x` of shape (A, p). A row with a r
 derivative that is not finite cannot be accepted."""
 
 _DAMPING_START = 1e-3
-_DAMPING_MIN = 1e-10
 _DAMPING_MAX = 1e12
 _ACCEPT = 1e-4  # actual over predicted reduction above which a step is taken (More 1978)
 # A step of which less or more than this share of the promise came true asks for acceleration.
 _STRAIGHT = (0.5, 1.5)
+# The learnt part of the Hessian serves where the last step changed the cost by no more than this:
+# further out it has not been learnt here.
+_NEAR = 1e-3
+_SHORT = 1e-6  # squared scaled step over the cost, below which residuals move in proportion
 _SLOPE = 1e-4  # cosine above which an optimum is not one, whatever rounding does
 _PROBE = 0.1  # where along the step the second derivative is taken (Transtrum and Sethna 2012)
 _BEND_MAX = 0.75  # twice the acceleration over the step, above which the series is not trusted
@@ -107,6 +124,8 @@ class _State:
     damping: FloatArray
     growth: FloatArray
     bent: BoolArray  # the last step did not do what was promised
+    S: FloatArray  # what J'J lacks of the Hessian, as far as the steps so far have shown
+    augmented: BoolArray  # J'J + S foretold the last step better than J'J
 
     def keep(self, mask: BoolArray) -> None:
         """Drop the problems where `mask` is false."""
@@ -156,6 +175,8 @@ def solve_bounded(
     .. [3] Kanzow, C., Yamashita, N. and Fukushima, M. (2004). Levenberg-Marquardt methods with
        strong local convergence properties for solving nonlinear equations with convex
        constraints. Journal of Computational and Applied Mathematics 172 (projected steps).
+    .. [4] Dennis, J. E., Gay, D. M. and Welsch, R. E. (1981). An adaptive nonlinear least-squares
+       algorithm. ACM Transactions on Mathematical Software 7(3).
 
     Examples
     --------
@@ -182,10 +203,12 @@ def solve_bounded(
     with np.errstate(all="ignore"):
         everyone = np.arange(B)
         r, J = residuals(x, everyone)
-        H, g, cost, norms = _normal_equations(r, J)
+        H, g, cost, norms = normal_equations(r, J)
         out.cost[:] = cost
-        fresh = np.full(B, _DAMPING_START), np.full(B, 4.0), np.zeros(B, np.bool_)
-        state = _State(everyone, x, r, J, H, g, cost, norms, *fresh)
+        damping, growth = np.full(B, _DAMPING_START), np.full(B, 4.0)
+        no = np.zeros(B, np.bool_)
+        nothing = np.zeros_like(H)
+        state = _State(everyone, x, r, J, H, g, cost, norms, damping, growth, no, nothing, no)
         state.keep(np.isfinite(cost))
         while len(state.which):
             _iterate(state, residuals, lower, upper, tol, out)
@@ -208,13 +231,38 @@ def _iterate(
     norm = np.sqrt(2.0 * s.cost)
     cosine = np.where(blocked, 0.0, np.abs(s.g) / scale).max(axis=1) / np.where(norm > 0, norm, 1.0)
 
-    step = _bounded_step(s, s.g, lo - s.x, hi - s.x, scale, blocked)
-    predicted = -_dot(s.g + 0.5 * (s.H @ step[:, :, None])[:, :, 0], step)
+    augmented, hessian = _augmented(s, scale, blocked)
+    low, high = lo - s.x, hi - s.x
+    step = bounded_step(hessian, s.damping, s.g, low, high, scale, blocked)
+    predicted = promise(hessian, s.g, step)
+    sure = (np.abs(predicted) <= tol.cost * s.cost) & ~s.bent
+    if sure.any():
+        # Where the local model has just kept its word, its own word that even a step without
+        # damping, along whatever ridge, would gain nothing is enough.
+        undamped = np.full_like(s.damping, DAMPING_MIN)
+        full = bounded_step(hessian, undamped, s.g, low, high, scale, blocked)
+        sure &= np.abs(promise(hessian, s.g, full)) <= tol.cost * s.cost
+        sure &= (((full > low) & (full < high)) | blocked).all(axis=1)
+    if sure.any():
+        # A step so short needs no second look: it is as good as its promise.
+        near = sure & (dot(step, step, scale) <= _SHORT * s.cost)
+        s.x = np.where(near[:, None], np.clip(s.x + step, lo, hi), s.x)
+        s.cost = np.where(near, s.cost - predicted, s.cost)
+        _leave(s, sure, cosine, Ending.CONVERGED, out)
+        if not len(s.which):
+            return
+        on = ~sure
+        lo, hi, scale, cosine = (a[on] for a in (lo, hi, scale, cosine))
+        blocked, augmented = blocked[on], augmented[on]
+        step, predicted = step[on], predicted[on]
+    plain = promise(s.H, s.g, step)
+    whole = plain - 0.5 * dot(times(s.S, step), step)
+    s.bent = s.bent & ~augmented
     if s.bent.any():
         step = _accelerated(s, step, residuals, lo, hi, scale, blocked, out)
     trial = np.clip(s.x + step, lo, hi)
     r, J = residuals(trial, s.which)
-    H, g, cost, norms = _normal_equations(r, J)
+    H, g, cost, norms = normal_equations(r, J)
     out.evaluations[s.which] += 1
 
     actual = s.cost - cost
@@ -224,15 +272,23 @@ def _iterate(
     # nothing is finite.
     unhurried = (s.damping <= 1.0) | (cosine <= _SLOPE)
     small_gain = (predicted <= tol.cost * s.cost) & (np.abs(actual) <= tol.cost * s.cost)
-    short = _dot(step, step, scale) <= tol.step**2 * _dot(s.x, s.x, scale)
+    short = dot(step, step, scale) <= tol.step**2 * dot(s.x, s.x, scale)
     walled = short & ~np.isfinite(cost)
     done = (cosine <= tol.gradient) | (small_gain & unhurried)
     done |= short & ~walled & (unhurried | ~taken)
     done |= s.cost <= 0.5 * tol.residual**2 * r.shape[1]
     factor = np.where(quality > 0.75, 0.1, np.where(quality < 0.25, 4.0, 0.5))
-    s.damping = np.maximum(s.damping * np.where(taken, factor, s.growth), _DAMPING_MIN)
+    s.damping = np.maximum(s.damping * np.where(taken, factor, s.growth), DAMPING_MIN)
     s.growth = np.where(taken, 4.0, 2.0 * s.growth)
     s.bent = ~((quality > _STRAIGHT[0]) & (quality < _STRAIGHT[1]))
+    s.augmented = np.abs(actual - whole) <= np.abs(actual - plain)
+    s.augmented &= np.abs(actual) <= _NEAR * s.cost
+    if taken.any():
+        s.S = np.where(
+            taken[:, None, None],
+            learnt_part(s.S, trial - s.x, g - s.g, g - times(s.J.transpose(0, 2, 1), r)),
+            s.S,
+        )
     s.move(taken, {"x": trial, "r": r, "J": J, "H": H, "g": g, "cost": cost})
     s.scale = np.where(taken[:, None], np.maximum(s.scale, norms), s.scale)
 
@@ -240,12 +296,28 @@ def _iterate(
     stuck = walled | (s.damping > _DAMPING_MAX)
     leaving = done | spent | stuck
     if leaving.any():
-        at = s.which[leaving]
-        out.x[at], out.cost[at] = s.x[leaving], s.cost[leaving]
-        out.gradient[at] = cosine[leaving]
         ending = np.where(stuck, Ending.STALLED, Ending.MAX_EVALUATIONS)
-        out.ending[at] = np.where(done, Ending.CONVERGED, ending)[leaving]
-        s.keep(~leaving)
+        _leave(s, leaving, cosine, np.where(done, Ending.CONVERGED, ending)[leaving], out)
+
+
+def _leave(
+    s: _State, leaving: BoolArray, cosine: FloatArray, ending: IntArray | int, out: Solution
+) -> None:
+    """Write down where the problems that leave have ended."""
+    at = s.which[leaving]
+    out.x[at], out.cost[at] = s.x[leaving], s.cost[leaving]
+    out.gradient[at], out.ending[at] = cosine[leaving], ending
+    s.keep(~leaving)
+
+
+def _augmented(s: _State, scale: FloatArray, blocked: BoolArray) -> tuple[BoolArray, FloatArray]:
+    """Return where the learnt part is used, and the Hessian to step with."""
+    wanted = s.augmented & s.S.any(axis=(1, 2))
+    if not wanted.any():
+        return wanted, s.H
+    free = wanted[:, None] & ~blocked
+    S = np.where(free[:, :, None] & free[:, None, :], s.S, 0.0)
+    return wanted, s.H + trusted_part(S, s.H, s.damping, scale)
 
 
 def _accelerated(
@@ -264,59 +336,11 @@ def _accelerated(
     v = step[bent]
     r, _ = residuals(part.x + _PROBE * v, part.which)
     out.evaluations[part.which] += 1
-    second = (2.0 / _PROBE) * ((r - part.r) / _PROBE - (part.J @ v[:, :, None])[:, :, 0])
-    pull = (part.J.transpose(0, 2, 1) @ second[:, :, None])[:, :, 0]
+    second = (2.0 / _PROBE) * ((r - part.r) / _PROBE - times(part.J, v))
+    pull = times(part.J.transpose(0, 2, 1), second)
     nowhere = np.full_like(v, np.inf)
-    a = _bounded_step(part, pull, -nowhere, nowhere, scale[bent], blocked[bent])
-    gentle = 4.0 * _dot(a, a, scale[bent]) < _BEND_MAX**2 * _dot(v, v, scale[bent])
+    a = bounded_step(part.H, part.damping, pull, -nowhere, nowhere, scale[bent], blocked[bent])
+    gentle = 4.0 * dot(a, a, scale[bent]) < _BEND_MAX**2 * dot(v, v, scale[bent])
     step = step.copy()
     step[bent] = np.where(gentle[:, None], v + 0.5 * a, v)
     return np.clip(step, lo - s.x, hi - s.x)
-
-
-def _bounded_step(
-    s: _State,
-    g: FloatArray,
-    low: FloatArray,
-    high: FloatArray,
-    scale: FloatArray,
-    blocked: BoolArray,
-) -> FloatArray:
-    """Return the damped step within [low, high]; what hits a side stops, the rest re-solve."""
-    p = s.x.shape[1]
-    eye = np.eye(p)
-    fixed, step = blocked, np.zeros_like(s.x)
-    A = s.H / (scale[:, :, None] * scale[:, None, :]) + s.damping[:, None, None] * eye
-    for _ in range(p):
-        rhs = g / scale
-        B = A
-        if fixed.any():
-            rhs = np.where(fixed, 0.0, rhs + (A @ (step * scale)[:, :, None])[:, :, 0])
-            B = np.where(fixed[:, :, None] | fixed[:, None, :], eye, A)
-        y = np.linalg.solve(B, -rhs[:, :, None])[:, :, 0]
-        end = np.where(fixed, step, y / scale)
-        beyond = ~fixed & ((end < low) | (end > high))
-        if not beyond.any():
-            return end
-        step = np.where(beyond, np.clip(end, low, high), np.where(fixed, step, 0.0))
-        fixed = fixed | beyond
-    return np.clip(end, low, high)
-
-
-def _dot(a: FloatArray, b: FloatArray, scale: FloatArray | float = 1.0) -> FloatArray:
-    """Return the inner product of each row of `a` and `b`, each first multiplied by `scale`."""
-    product: FloatArray = (a * scale * b * scale).sum(axis=1)
-    return product
-
-
-def _normal_equations(
-    r: FloatArray, J: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return J'J, J'r, half of r'r and the norms of J's columns; cost infinite where not finite."""
-    JT = J.transpose(0, 2, 1)
-    H = JT @ J
-    g = (JT @ r[:, :, None])[:, :, 0]
-    cost = 0.5 * (r * r).sum(axis=1)
-    finite = np.isfinite(cost) & np.isfinite(H).all(axis=(1, 2))
-    norms = np.sqrt(np.maximum(np.diagonal(H, axis1=1, axis2=2), 0.0))
-    return H, g, np.where(finite, cost, np.inf), norms

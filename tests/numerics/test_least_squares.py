@@ -47,6 +47,23 @@ def test_solution_is_that_of_an_independent_solver():
     assert end.cost[0] == pytest.approx(twin.cost, rel=1e-12)
 
 
+def test_large_residuals_do_not_slow_the_last_digits():
+    # A wave of the wrong shape: the optimum leaves residuals as large as the data, and steps by
+    # J'J alone, each of which gains a fixed share of what is left, take 30 evaluations.
+    t = np.linspace(0.0, 6.0, 40)
+    data = np.sign(np.sin(1.3 * t)) * (1.0 + t)
+
+    def wave(x, which=0):
+        r = x[0] * np.sin(x[1] * t) - data
+        return r, np.stack([np.sin(x[1] * t), x[0] * t * np.cos(x[1] * t)], axis=1)
+
+    end = solve_bounded(batch_of(wave), np.array([[1.0, 1.0]]), *FREE)
+    twin = least_squares(lambda x: wave(x)[0], end.x[0], xtol=1e-15, ftol=1e-15, gtol=1e-15)
+    assert end.ending[0] == Ending.CONVERGED
+    np.testing.assert_allclose(end.x[0], twin.x, rtol=1e-6)
+    assert end.evaluations[0] <= 12
+
+
 def test_at_a_bound_the_other_parameters_are_those_of_an_independent_solver():
     lower, upper = np.array([0.0, 0.9]), np.array([1.8, 3.0])
     end = solve_bounded(batch_of(decay), np.array([[1.0, 2.0]]), lower, upper)
