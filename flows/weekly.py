@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from prefect import flow
@@ -10,9 +10,8 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from monitor.config import load_config
-from monitor.report.validation import write_review
-from monitor.store import open_store
-from monitor.validation.weekly import NIGHTS, review
+from monitor.report.weekly import write_weekly
+from monitor.validation.weekly import NIGHTS
 
 
 @flow(name="weekly", validate_parameters=False)
@@ -31,9 +30,8 @@ async def weekly(
         The last night; now by default.
     """
     settings = load_config(Path(config) if config else None)
-    with open_store(settings.database, readonly=True) as store:
-        found = review(store, settings, until=until or datetime.now(UTC), nights=nights)
-    if not found.streams:
+    found, paths = write_weekly(settings, until=until, nights=nights)
+    if not paths:
         return Failed(message=f"no night is stored since {found.since:%Y-%m-%d}")
-    paths = [str(path) for path in write_review(found, settings.home / "reports")]
-    return Completed(message=f"{len(found.streams)} streams reviewed: {paths[0]}", data=paths)
+    written = [str(path) for path in paths]
+    return Completed(message=f"{len(found.streams)} streams reviewed: {written[0]}", data=written)

@@ -27,6 +27,7 @@ from monitor.incidents.watch import (
     DELIVERY,
     NIGHTLY,
     RECEIPT,
+    WEEKLY,
     WatchRules,
     missed,
     undelivered,
@@ -115,19 +116,24 @@ def look(
         if i.cause in (Cause.DATA, Cause.LIQUIDITY) and i.cadence == CADENCE
         for u in (config.underlyings if i.underlying == EVERYWHERE else (i.underlying,))
     ]
-    pulse = config.schedule.pulse
-    return {
-        PULSE: missed(
-            parse_cron(pulse),
-            kept.expected(store, PULSE, places),  # from the first that ran
-            kept.beats_since(store, PULSE, now - timedelta(days=1)),
+
+    def begun(job: str, cron: str, back: timedelta) -> Finding | None:
+        """Watch a job that not every desk runs: from the first run on."""
+        if not cron:
+            return None
+        return missed(
+            parse_cron(cron),
+            kept.expected(store, job, places),
+            kept.beats_since(store, job, now - back),
             now=now,
             rules=rules,
             explained=places,
-            job=PULSE,
+            job=job,
         )
-        if pulse
-        else None,
+
+    return {
+        PULSE: begun(PULSE, config.schedule.pulse, timedelta(days=1)),
+        WEEKLY: begun(WEEKLY, config.schedule.weekly, _HINDSIGHT),
         NIGHTLY: missed(
             parse_cron(config.schedule.nightly),
             kept.expect(store, NIGHTLY, places, wall=now),

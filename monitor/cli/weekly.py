@@ -98,26 +98,22 @@ def weekly(
 
     Writes an HTML page and the same in Markdown, to be read and signed.
     """
-    from datetime import UTC, datetime
-
-    from monitor.report.validation import write_review
-    from monitor.validation.weekly import review
+    from monitor.report.weekly import write_weekly
 
     desk = desk_of(context)
-    end = upper_bound(until) or datetime.now(UTC)
-    with desk.store(readonly=True) as store, stderr_console().status("reviewing …"):
-        found = review(
-            store,
+    with stderr_console().status("reviewing …"):
+        found, paths = write_weekly(
             desk.config,
-            until=end,
+            until=upper_bound(until),
             nights=nights,
             underlyings=underlying or (),
             cadence=cadence,
             archive=archive or (),
+            folder=out,
         )
-    if not found.streams:
+    if not paths:
         raise UsageError(f"no night is stored from {found.since:%F} to {found.until:%F}")
     for row in found.tables["conclusions"].to_dict("records"):
         print(f"{row['underlying']} {row['model']}: {row['conclusion']}")
-    for path in write_review(found, out or desk.config.home / "reports"):
+    for path in paths:
         print(path)

@@ -14,7 +14,7 @@ from monitor.incidents.cron import Cron
 from monitor.incidents.words import counted
 from monitor.verdict.base import Cause, Finding, Kind, Severity
 
-NIGHTLY, DELIVERY, RECEIPT = "nightly", "delivery", "receipt"
+NIGHTLY, WEEKLY, DELIVERY, RECEIPT = "nightly", "weekly", "delivery", "receipt"
 _DONE, _EMPTY = "done", "no usable data"
 _SKIPPED = "skipped"
 

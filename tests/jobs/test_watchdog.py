@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from monitor import watchdog
 from monitor.assessment import Stream
 from monitor.channels import Outcome
 from monitor.config import Config, load_config
@@ -182,6 +183,36 @@ def test_a_run_that_measured_little_of_the_listed_vega_is_partial(
     (trouble,) = look(config, DUE + LOOK).troubles
     assert "partial: 31% of the listed vega measured" in trouble
     assert look(config, DUE + LOOK, rules=WatchRules(min_coverage=0.3)).troubles == ()
+
+
+def weekly(store: Store, due: datetime) -> None:
+    stream = Stream("deribit", "BTC")
+    ended = due + timedelta(minutes=2)
+    kept.expect(store, "weekly", [("deribit", "BTC")], wall=ended)
+    record_job(
+        store,
+        job="weekly",
+        stream=stream,
+        slot=f"{due:%F}",
+        outcome="done",
+        note="",
+        started_wall=due,
+        ended_wall=ended,
+    )
+
+
+def test_a_weekly_review_is_missed_from_the_first_one_on(config: Config, store: Store) -> None:
+    def looked(now: datetime) -> str | None:
+        found = watchdog.look(store, config, now=now, rules=WatchRules())["weekly"]
+        return found and found.message
+
+    monday = datetime(2026, 6, 1, 5, tzinfo=UTC)
+    assert looked(monday + LOOK) is None  # this desk runs none
+    weekly(store, monday)
+    assert looked(monday + 7 * DAY) is None  # not late yet
+    assert looked(monday + 7 * DAY + LOOK) == "due 2026-06-08 05:00 UTC: deribit BTC missing"
+    weekly(store, monday + 7 * DAY)
+    assert looked(monday + 7 * DAY + LOOK) is None
 
 
 def test_nights_are_expected_from_the_first_look_on(config: Config) -> None:
