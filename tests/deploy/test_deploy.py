@@ -112,6 +112,19 @@ def test_every_service_starts_a_command_there_is_and_waits_for_what_it_needs() -
     assert "POSTGRES_PASSWORD" in variables["MISSPEC_DATABASE_URL"]  # from outside
 
 
+def test_the_pages_are_served_from_where_they_are_written_and_nothing_else_is() -> None:
+    pages = loaded("compose.yaml")["services"]["pages"]
+    image = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    (home,) = re.findall(r"MISSPEC_HOME=(\S+)", image)
+    words = pages["entrypoint"]
+    served = words[words.index("--directory") + 1]
+    assert served == str(Config(home=Path(home)).home / "reports")
+    assert served in image  # it is there before the first page is
+    assert pages["volumes"] == [f"home:{home}:ro"]
+    assert pages["environment"] == {}  # no password for what reads files
+    assert all(port.startswith("127.0.0.1:") for port in pages["ports"])
+
+
 def test_the_image_is_built_from_what_is_there() -> None:
     lines = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").splitlines()
     for line in lines:
