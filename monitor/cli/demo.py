@@ -116,10 +116,16 @@ def _tell(rehearsal: Rehearsal) -> None:
         out.print(line, soft_wrap=True)
     out.print()
     out.print("Where to look next:")
-    command = _command()
     out.print(f"  export MISSPEC_CONFIG={rehearsal.config_path}", soft_wrap=True)
-    for what, arguments in COMMANDS:
-        out.print(f"  {command} {arguments:<58} # {what}", soft_wrap=True)
+    for line in where_next(_command()):
+        out.print(line, soft_wrap=True)
+
+
+def where_next(command: str) -> list[str]:
+    """Return commands to go on with, one a line, what each is for beside it."""
+    called = [(f"  {command} {arguments}", what) for what, arguments in COMMANDS]
+    width = max(len(line) for line, _ in called)
+    return [f"{line:<{width}}  # {what}" for line, what in called]
 
 
 def _command() -> str:
