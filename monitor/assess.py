@@ -18,7 +18,7 @@ import numpy as np
 from monitor.assessment import PULSE, Assessment, Past, Rules, Run, Stream, code_digest
 from monitor.calibration.fit import Fit
 from monitor.calibration.pull import Pulled, pulled_fit
-from monitor.calibration.solve import calibrate, evaluate, grid_of
+from monitor.calibration.solve import calibrate, grid_of, model_iv
 from monitor.diagnostics.base import (
     NO_HISTORY,
     Evidence,
@@ -295,7 +295,7 @@ def _evidence_on(chain: Evidence, model: Model, fit: Fit, night: Night, rules: R
     frozen_iv, refreshed = None, None
     carried = _carried(chain.history, model, night.grid)
     if carried is not None:
-        frozen_iv = evaluate(model, chain.quotes, carried, grid=night.grid).iv
+        frozen_iv = model_iv(model, carried, night.grid)
         refreshed = _refreshed(model, chain.quotes, night.grid, carried, rules)
     use = rules.inventory.get(model.name, _NOT_IN_INVENTORY)
     return replace(

@@ -7,6 +7,7 @@ the model has no vol: such a point is not finite and the solver does not step th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -18,6 +19,8 @@ from monitor.models.slices import Rows, SliceModel
 from monitor.numerics.least_squares import Residuals
 
 
+# A night asks for a chain's grid in many places, and its Fourier kernels serve every model.
+@lru_cache(maxsize=2)
 def grid_of(quotes: Quotes) -> Grid:
     """Return the grid of a chain's quotes, with each slice's variance nearest the money."""
     edges = np.searchsorted(quotes.expiry_index, np.arange(quotes.m + 1))

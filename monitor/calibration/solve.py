@@ -9,7 +9,7 @@ from monitor.calibration.assemble import assemble
 from monitor.calibration.blocks import Problem, hold, solve_slices, solve_surface
 from monitor.calibration.coupled import solve_coupled
 from monitor.calibration.fit import Fit
-from monitor.calibration.objective import grid_of, model_vol
+from monitor.calibration.objective import grid_of
 from monitor.calibration.settings import CalibrationSettings
 from monitor.errors import DomainError
 from monitor.market.quotes import Quotes
@@ -22,7 +22,11 @@ __all__ = ["CalibrationSettings", "calibrate", "evaluate", "grid_of", "model_iv"
 
 def model_iv(model: Model, params: FloatArray, grid: Grid) -> FloatArray:
     """Return a model's implied vols at the points of a grid, shape (n,); NaN where none."""
-    return model_vol(model, np.asarray(params, dtype=np.float64), grid)[0]
+    if grid.n == 0:
+        return np.empty(0)
+    with np.errstate(all="ignore"):
+        w = model.variance(np.asarray(params, dtype=np.float64), grid)
+        return np.asarray(np.sqrt(np.where(w > 0.0, w, np.nan) / grid.tau_of_point))
 
 
 def calibrate(

@@ -160,7 +160,7 @@ def _surface(evidence: Evidence) -> tuple[FloatArray, FloatArray] | None:
 def _dense_surface(model: Model, fit: Fit, quotes: Quotes) -> tuple[FloatArray, FloatArray]:
     grid = _dense_grid(quotes)
     with np.errstate(all="ignore"):
-        w, _ = model.total_variance(fit.params, grid)
+        w = model.variance(fit.params, grid)
     return grid.k.reshape(quotes.m, -1), w.reshape(quotes.m, -1)
 
 

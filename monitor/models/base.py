@@ -153,6 +153,10 @@ class Model(ABC):
             Derivative of `w` by each parameter.
         """
 
+    def variance(self, params: FloatArray, grid: Grid) -> FloatArray:
+        """Return total variance alone, shape (n,): cheaper where a gradient costs much."""
+        return self.total_variance(params, grid)[0]
+
     def bounds(self, grid: Grid) -> tuple[FloatArray, FloatArray]:
         """Return lower and upper bounds of the vector on this grid, each of shape (P,).
 

@@ -30,6 +30,12 @@ class FourierModel(Model):
             lambda u, tau, gradient: self.log_cf(p, u, tau, gradient), grid
         )
 
+    def variance(self, params: FloatArray, grid: Grid) -> FloatArray:
+        p = np.asarray(params, dtype=np.float64)
+        return total_variance_from_cf(
+            lambda u, tau, gradient: self.log_cf(p, u, tau, gradient), grid, gradient=False
+        )[0]
+
 
 def within(model: Model, grid: Grid, starts: list[list[float]]) -> FloatArray:
     """Return starts as one array, moved into the bounds where they lie outside."""

@@ -66,16 +66,21 @@ class Contour:
         self._edges = EDGE * 2.0**doublings / np.sqrt(grid.w_ref)[:, None]
         self._tau_edges = np.repeat(grid.tau, len(doublings))
 
-    def prices(self, log_cf: LogCharacteristic) -> tuple[FloatArray, FloatArray]:
+    def prices(
+        self, log_cf: LogCharacteristic, gradient: bool = True
+    ) -> tuple[FloatArray, FloatArray]:
         """Return out-of-the-money premiums of shape (n,) and their gradient of shape (n, P).
+
+        P is 0 where no `gradient` is asked for.
 
         NaN for premiums below what the integral resolves, and for strikes so far away that the
         nodes allowed do not resolve their oscillation.
         """
         first, last = self.reach(log_cf)
         plan = self._kernels.plan(first, last)
-        psi, dpsi = log_cf(plan.u, plan.tau, True)
-        assert dpsi is not None
+        psi, dpsi = log_cf(plan.u, plan.tau, gradient)
+        if dpsi is None:
+            dpsi = np.empty((0, len(psi)), np.complex128)
         phi = complex_exp(psi)
         integrand = np.empty((1 + len(dpsi), len(psi)), np.complex128)
         np.subtract(plan.black_cf, phi, out=integrand[0])
@@ -139,7 +144,7 @@ def contour_of(grid: SurfaceGrid) -> Contour:
 
 
 def total_variance_from_cf(
-    log_cf: LogCharacteristic, grid: SurfaceGrid
+    log_cf: LogCharacteristic, grid: SurfaceGrid, gradient: bool = True
 ) -> tuple[FloatArray, FloatArray]:
     """Return total variance and its gradient for a model given by its characteristic function.
 
@@ -148,14 +153,16 @@ def total_variance_from_cf(
     log_cf : callable
         See `LogCharacteristic`.
     grid : SurfaceGrid
+    gradient : bool
+        Whether it is wanted: most of the cost.
 
     Returns
     -------
     w : ndarray of shape (n,)
         NaN where the premium has no implied vol.
     gradient : ndarray of shape (n, P)
-        NaN where `w` is.
+        NaN where `w` is; P is 0 where it is not wanted.
     """
     contour = contour_of(grid)
     with np.errstate(all="ignore"):
-        return contour.variances(*contour.prices(log_cf))
+        return contour.variances(*contour.prices(log_cf, gradient))

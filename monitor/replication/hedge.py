@@ -134,7 +134,7 @@ def model_deltas(
     if len(carried) and not np.isfinite(carried).any():
         return np.full(book.n, np.nan)
     with np.errstate(all="ignore"):
-        w, _ = model.total_variance(carried, grid)
+        w = model.variance(carried, grid)
         w = np.where(w > 0.0, w, np.nan).reshape(-1, 3)
         slope = (w[:, 2] - w[:, 0]) / (2.0 * step)
         chain, rows = book.chain, book.row

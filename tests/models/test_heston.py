@@ -204,3 +204,20 @@ def test_a_premium_too_small_to_be_computed_has_no_variance_rather_than_a_wrong_
     w, _ = HESTON.total_variance(params, grid_at([0.0, 1.0], 1 / 365, params[0] / 365))
     assert np.isfinite(w[0])
     assert np.isnan(w[1])
+
+
+def test_variance_without_its_gradient_is_the_same():
+    model, grid = (
+        MODELS["heston"],
+        Grid(
+            np.array([1, 2]),
+            np.array([0.1, 0.5]),
+            np.repeat([0, 1], 9),
+            np.tile(np.linspace(-0.4, 0.4, 9), 2),
+            np.array([0.03, 0.15]),
+        ),
+    )
+    params = np.array([0.3, 2.0, 0.35, 1.0, -0.3])
+    w = model.total_variance(params, grid)[0]
+    # One column of a product of matrices is summed in another order than six.
+    np.testing.assert_allclose(model.variance(params, grid), w, rtol=1e-12)
