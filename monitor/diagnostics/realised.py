@@ -73,7 +73,8 @@ def per_year(window: str) -> float:
     return DAYS_PER_YEAR / next(days for name, _, days in WINDOWS if name == window)
 
 
-def _each(metric: Metric, evidence: Evidence, what: str) -> Iterator[Outcome]:
+def _each(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield a number of every window that has candles."""
     snapshot = evidence.snapshot
     if not len(snapshot.context.candles_1h) and not len(snapshot.context.candles_1m):
         yield Rejection("metric", "no_candles", metric.name, "the snapshot came without candles")
@@ -82,69 +83,57 @@ def _each(metric: Metric, evidence: Evidence, what: str) -> Iterator[Outcome]:
         if isinstance(found, str):
             yield Rejection("metric", "no_candles", f"{metric.name}/{name}", found)
             continue
-        value, error = _number(found, what, per_year(name))
+        value, error = _number(found, metric.name, per_year(name))
         scope = scope_of(snapshot.context, name)
         yield metric.value(evidence, value, scope=scope, n=found.n, stderr=error)
 
 
 def _number(found: Realised, what: str, years: float) -> tuple[float, float | None]:
-    if what == "variance":
+    if what == "realised_variance":
         return found.variance * years, found.variance_error * years
-    if what == "bipower":
+    if what == "bipower_variance":
         return found.bipower * years, found.variance_error * years
-    if what == "share":
+    if what == "realised_jump_share":
         return found.jump_share, found.jump_share_error
     return found.jump_z, None
 
 
-@metric(
-    "realised_variance",
-    unit="1/year",
-    level="market",
-    definition="Sum of squared log returns of the perpetual over the last day (minutes), week and "
-    "thirty days (hours), annualised over 365 days.",
-    source=f"Andersen and Bollerslev (1998), International Economic Review 39(4); {CANDLES}",
-)
-def realised_variance(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
-    """Yield the realised variance of each window that has candles."""
-    return _each(metric, evidence, "variance")
+# Of each number of a window: unit, definition, source.
+_OF_WINDOWS = {
+    "realised_variance": (
+        "1/year",
+        "Sum of squared log returns of the perpetual over the last day (minutes), week and thirty "
+        "days (hours), annualised over 365 days.",
+        "Andersen and Bollerslev (1998), International Economic Review 39(4)",
+    ),
+    "bipower_variance": (
+        "1/year",
+        "The same without jumps: pi/2 times the sum of products of neighbouring returns.",
+        "Barndorff-Nielsen and Shephard (2006), J. Financial Econometrics 4(1)",
+    ),
+    "realised_jump_share": (
+        "share",
+        "One less bipower over realised variance; below zero where chance has it so.",
+        "Huang and Tauchen (2005), J. Financial Econometrics 3(4)",
+    ),
+    "realised_jump_z": (
+        "1",
+        "The ratio statistic of jumps within the window: standard normal without jumps, beyond "
+        "3.09 at one time in a thousand.",
+        "Huang and Tauchen (2005), J. Financial Econometrics 3(4)",
+    ),
+}
 
 
-@metric(
-    "bipower_variance",
-    unit="1/year",
-    level="market",
-    definition="The same without jumps: pi/2 times the sum of products of neighbouring returns.",
-    source=f"Barndorff-Nielsen and Shephard (2006), J. Financial Econometrics 4(1); {CANDLES}",
-)
-def bipower_variance(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
-    """Yield the bipower variation of each window."""
-    return _each(metric, evidence, "bipower")
+def _register() -> None:
+    for name, (unit, definition, source) in _OF_WINDOWS.items():
+        register = metric(
+            name, unit=unit, level="market", definition=definition, source=f"{source}; {CANDLES}"
+        )
+        register(_each)
 
 
-@metric(
-    "realised_jump_share",
-    unit="share",
-    level="market",
-    definition="One less bipower over realised variance; below zero where chance has it so.",
-    source=f"Huang and Tauchen (2005), J. Financial Econometrics 3(4); {CANDLES}",
-)
-def realised_jump_share(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
-    """Yield the jumps' share of each window."""
-    return _each(metric, evidence, "share")
-
-
-@metric(
-    "realised_jump_z",
-    unit="1",
-    level="market",
-    definition="The ratio statistic of jumps within the window: standard normal without jumps, "
-    "beyond 3.09 at one time in a thousand.",
-    source=f"Huang and Tauchen (2005), J. Financial Econometrics 3(4); {CANDLES}",
-)
-def realised_jump_z(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
-    """Yield the jump statistic of each window."""
-    return _each(metric, evidence, "z")
+_register()
 
 
 @metric(
