@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -44,13 +44,17 @@ class SliceSmile:
 
     def k_of_call_delta(self, delta: float) -> float | None:
         """Return the k at which a call has this forward delta; None outside the quoted range."""
+        deltas, at = self._by_delta
+        return float(np.interp(delta, deltas, at)) if deltas[0] <= delta <= deltas[-1] else None
+
+    @cached_property
+    def _by_delta(self) -> tuple[FloatArray, FloatArray]:
+        """Return rising deltas of calls and their k, one curve for all deltas asked for."""
         fine = np.linspace(self.k[0], self.k[-1], _FINE)
         deltas = call_delta(fine, np.interp(fine, self.k, self.iv) * np.sqrt(self.tau))
-        if not deltas.min() <= delta <= deltas.max():
-            return None
         # Delta falls with k wherever the smile has no arbitrage; sorting keeps a bad one defined.
         order = np.argsort(deltas)
-        return float(np.interp(delta, deltas[order], fine[order]))
+        return deltas[order], fine[order]
 
 
 @lru_cache(maxsize=4)
