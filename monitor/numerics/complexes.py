@@ -34,8 +34,14 @@ def cis(angle: FloatArray) -> ComplexArray:
 
 def complex_exp(z: ComplexArray) -> ComplexArray:
     """Return exp(z)."""
-    out = cis(z.imag)
-    out *= np.exp(z.real)
+    t = np.tan(0.5 * z.imag)
+    scale = np.exp(z.real)
+    square = t * t
+    scale /= 1.0 + square
+    out = np.empty(np.shape(z), np.complex128)
+    out.real = scale - scale * square
+    t *= scale
+    out.imag = t + t
     return out
 
 

@@ -13,6 +13,7 @@ from monitor.models import MODELS, Grid
 from monitor.models.heston import riccati
 from monitor.models.svcj import variance_jumps_log_cf
 from monitor.pricing.black import black_price
+from tests.calibration.chains import grid_of_tenors
 from tests.models.brute import TWINS, calls
 from tests.references import published
 
@@ -290,6 +291,18 @@ def test_jumps_of_svcj_without_vol_of_variance_have_their_integral_by_quadrature
         ours, _ = variance_jumps_log_cf(params, R, u, np.full(4, tau), False)
         ratio = TWINS["svcj"](params)(u - 0.5j, tau) / TWINS["heston"](params[:5])(u - 0.5j, tau)
         np.testing.assert_allclose(np.exp(ours), ratio, rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["heston", "merton", "svcj"])
+def test_an_answer_does_not_depend_on_what_was_asked_before(name):
+    # To the bit: the stored fit is a function of its snapshot alone.
+    grid = grid_of_tenors(n=9)
+    recorded, textbook = np.array(RECORDED[name]), np.array(TEXTBOOK[name])
+    for x in (recorded, recorded * 1.0001, recorded, textbook, recorded, recorded, textbook):
+        w, gradient = MODELS[name].total_variance(x, grid)
+        alone = MODELS[name].total_variance(x, grid_of_tenors(n=9))
+        np.testing.assert_array_equal(w, alone[0])
+        np.testing.assert_array_equal(gradient, alone[1])
 
 
 def test_the_factors_of_double_heston_cannot_change_places():
