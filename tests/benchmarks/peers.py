@@ -1,7 +1,7 @@
 """Ours beside its peers on the same numbers: accuracy first, then speed; a command, not a test.
 
     python tests/benchmarks/peers.py                  everything
-    python tests/benchmarks/peers.py vols heston      some tables: vols heston bates slices
+    python tests/benchmarks/peers.py vols heston      some tables: vols heston bates slices models
     python tests/benchmarks/peers.py --rounds 15
 
 Peers come from PyPI, into an environment of their own where this one should stay as it is:
@@ -133,6 +133,7 @@ def main() -> None:
         "heston": peers_surfaces.show_heston,
         "bates": peers_surfaces.show_bates,
         "slices": peers_slices.show,
+        "models": peers_surfaces.show_models,
     }
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tables", nargs="*", choices=[*tables, []], default=[])

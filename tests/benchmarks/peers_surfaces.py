@@ -26,6 +26,11 @@ TRUTH = {
     # About what a recorded chain of 2026 is fitted by: vol of variance far beyond the textbook's.
     "heston": np.array([0.25, 3.1, 0.4, 4.0, -0.3]),
     "bates": np.array([0.25, 3.1, 0.4, 2.5, -0.3, 2.0, -0.1, 0.15]),
+    # Of the same order of variance, skew and kurtosis.
+    "svcj": np.array([0.25, 3.1, 0.4, 2.5, -0.3, 2.0, -0.1, 0.15, 0.3, -0.2]),
+    "merton": np.array([0.5, 4.0, -0.1, 0.15]),
+    "kou": np.array([0.5, 8.0, 0.4, 0.08, 0.1]),
+    "variance_gamma": np.array([0.6, 0.02, -0.5]),
 }
 # v0, kappa, theta_v, xi, rho and lam, mu_j, sigma_j: what somebody might begin with.
 START = np.array([0.3, 2.0, 0.3, 1.0, -0.1, 0.5, -0.05, 0.1])
@@ -181,6 +186,32 @@ def show_bates(rounds: int) -> None:
         Runner("QuantLib, 64 nodes", "QuantLib", _quantlib("bates", 64)),
     )
     _show("bates", runners, rounds)
+
+
+def show_models(rounds: int) -> None:
+    """Print the table of every Fourier model of ours on 720 quotes of its own law."""
+    rows = []
+    for name, truth in TRUTH.items():
+        quotes = surface(name)
+        grid = grid_of(quotes)
+        cold, warm, price = race(
+            (
+                Runner(OURS, "", _ours(name)),
+                Runner("warm", "", _ours_warm(name)),
+                Runner("one evaluation", "", lambda _: lambda: model_iv(MODELS[name], truth, grid)),  # noqa: B023
+            ),
+            quotes,
+            rounds,
+        )
+        fit = calibrate(MODELS[name], quotes, settings=CalibrationSettings(restarts=1))
+        rmse = float(np.sqrt(np.mean((fit.iv - quotes.iv) ** 2)))
+        times = [f"{1e3 * row.seconds:.1f}" for row in (cold, warm, price)]
+        rows.append((name, f"{rmse:.7f}", str(fit.evaluations), *times, str(fit.status)))
+    table(
+        "Ours, each on 720 quotes of its own law, one start",
+        ("", "IV RMSE", "evaluations", "cold ms", "warm ms", "one evaluation ms", "status"),
+        rows,
+    )
 
 
 def _show(name: str, runners: tuple[Runner, ...], rounds: int) -> None:
