@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from monitor.assessment import Rules
+    from monitor.config import Config
     from monitor.proving.nights import Lived
 
 SEEDS = 5
 _LIKE = ("calm-rich", "wandering")  # what facts are set beside
+# One of each kind. Thousands of nights are judged: what slower models would add is their own page.
+_PROVED = ("black", "adhoc", "svi", "ssvi", "heston", "bates")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -63,6 +66,15 @@ def prove(
         ),
     ] = False,
     underlying: UnderlyingOption = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="M",
+            help="Only this model; repeatable. Else those configured that are among "
+            f"{', '.join(_PROVED)}.",
+        ),
+    ] = None,
     processes: Annotated[
         int, typer.Option("--processes", metavar="N", help="At work at the same time.")
     ] = 2,
@@ -79,13 +91,23 @@ def prove(
         raise UsageError("--facts measures recorded chains: give --archive PATH")
     if archive and world:
         raise UsageError("--world and --archive are two things to prove by: give one of them")
-    rules = desk_of(context).config.rules()
+    rules = _rules(desk_of(context).config, model)
     if facts:
         _facts(archive or [], underlying, processes, form)
     elif archive:
         _trials(archive, underlying, rules, processes, form)
     else:
         _worlds(range(first_seed, first_seed + seeds), world, underlying, rules, processes, form)
+
+
+def _rules(config: Config, models: Sequence[str] | None) -> Rules:
+    """Return the configured rules for the models to be proved, who share the budget alone."""
+    from monitor.models import MODELS
+
+    for name in models or ():
+        MODELS[name]  # refuses a name that is not known
+    proved = tuple(models or (name for name in config.models if name in _PROVED))
+    return config.model_copy(update={"models": proved or config.models}).rules()
 
 
 def _worlds(
