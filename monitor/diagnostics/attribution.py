@@ -8,7 +8,7 @@ parts are orthogonal and sum to the whole, and what no block explains is noise o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -213,60 +213,65 @@ _NO_VALUE = "the model gives no vol at any quote"
 _NO_NIGHT = "no chain and fit of one earlier night"
 
 
-@metric(
-    "misfit_part",
-    unit="half-spreads^2",
-    level="model",
-    definition="Mean square of residuals over half-spreads, and what of it is level, expiries, "
-    "wings, single wings of an expiry (bucket) and noise of strikes: parts that sum to it.",
-    source=SOURCE,
-    needs="quiet nights, if any; else bid and ask alone",
+Found = Callable[[Evidence], Attribution | None]
+Report = Callable[[Metric, Evidence, Attribution | None, str], Iterator[Outcome]]
+_TONIGHT: tuple[Found, str, str] = (
+    _tonight,
+    _NO_VALUE,
+    "quiet nights, if any; else bid and ask alone",
 )
-def misfit_part(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
-    """Yield tonight's misfit and its parts."""
-    return _parts(metric, evidence, _tonight(evidence), _NO_VALUE)
+_CHANGE: tuple[Found, str, str] = (_change, _NO_NIGHT, "one night; quiet nights, if any")
+# Of each number: of what, how it is told, unit, definition.
+_TAKEN_APART: dict[str, tuple[tuple[Found, str, str], Report, str, str]] = {
+    "misfit_part": (
+        _TONIGHT,
+        _parts,
+        "half-spreads^2",
+        "Mean square of residuals over half-spreads, and what of it is level, expiries, wings, "
+        "single wings of an expiry (bucket) and noise of strikes: parts that sum to it.",
+    ),
+    "misfit_block": (
+        _TONIGHT,
+        _blocks,
+        "share",
+        "Share of tonight's mean square residual that an error of one block explains, less what "
+        "blocks before it explained; blocks of a twentieth and more.",
+    ),
+    "misfit_change_part": (
+        _CHANGE,
+        _parts,
+        "1",
+        "The same parts of the change of residuals since last night, over the options of both, in "
+        "units of half-spread and usual nightly movement: what is new in the misfit.",
+    ),
+    "misfit_change_block": (
+        _CHANGE,
+        _blocks,
+        "share",
+        "Share of the change of residuals since last night that an error of one block explains: "
+        "where the misfit is new.",
+    ),
+}
 
 
-@metric(
-    "misfit_block",
-    unit="share",
-    level="model",
-    definition="Share of tonight's mean square residual that an error of one block explains, less "
-    "what blocks before it explained; blocks of a twentieth and more.",
-    source=SOURCE,
-    needs="quiet nights, if any; else bid and ask alone",
-)
-def misfit_block(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
-    """Yield the blocks that tonight's misfit is made of."""
-    return _blocks(metric, evidence, _tonight(evidence), _NO_VALUE)
+def _register() -> None:
+    for name, ((found, why, needs), report, unit, definition) in _TAKEN_APART.items():
+
+        def compute(
+            metric: Metric,
+            evidence: Evidence,
+            found: Found = found,
+            why: str = why,
+            report: Report = report,
+        ) -> Iterator[Outcome]:
+            return report(metric, evidence, found(evidence), why)
+
+        metric(name, unit=unit, level="model", definition=definition, source=SOURCE, needs=needs)(
+            compute
+        )
 
 
-@metric(
-    "misfit_change_part",
-    unit="1",
-    level="model",
-    definition="The same parts of the change of residuals since last night, over the options of "
-    "both, in units of half-spread and usual nightly movement: what is new in the misfit.",
-    source=SOURCE,
-    needs="one night; quiet nights, if any",
-)
-def misfit_change_part(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
-    """Yield the change of the misfit and its parts."""
-    return _parts(metric, evidence, _change(evidence), _NO_NIGHT)
-
-
-@metric(
-    "misfit_change_block",
-    unit="share",
-    level="model",
-    definition="Share of the change of residuals since last night that an error of one block "
-    "explains: where the misfit is new.",
-    source=SOURCE,
-    needs="one night; quiet nights, if any",
-)
-def misfit_change_block(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
-    """Yield the blocks that the change of misfit is made of."""
-    return _blocks(metric, evidence, _change(evidence), _NO_NIGHT)
+_register()
 
 
 @metric(
