@@ -4,9 +4,9 @@ Imports assess and below; Dask only where it is asked for. A unit is measured fi
 (`measure_snapshot`, a pure function of one snapshot and the rules), in any order and as far ahead
 as there is room; then it is judged (`judge_night`, as pure, by the past it is given), when the
 nights before it in its stream are stored. Both are done by the workers: streams are judged beside
-one another and beside what is measured ahead. What is left to the one process that writes is to
-read the past and to store what was found, a tenth of the whole. Results depend neither on the
-engine nor on the number of workers.
+one another and beside what is measured ahead, each night where it was measured. What is left to the
+one process that writes is to read the past and to store what was found, a tenth of the whole.
+Results depend neither on the engine nor on the number of workers.
 
 *Refused:* a queue of units in the database, which is a scheduler of our own; warm starts from last
 night's fit, which cannot be done out of order; workers that write, whose nights would be judged

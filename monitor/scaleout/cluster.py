@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from logging import ERROR, getLogger
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from distributed import Client, KilledWorker, LocalCluster
 
-from monitor.assess import Night, measure_snapshot
+from monitor.assess import measure_snapshot
 from monitor.assessment import Assessment, Rules, code_digest
 from monitor.errors import ConfigurationError
 from monitor.market.snapshot import Snapshot
 from monitor.scaleout.units import AHEAD, ATTEMPTS, Job, Lookback, Team, judge_unit, lost
 
-Found = TypeVar("Found")
-
 ANSWERS_WITHIN_S = 15.0
 
 
-class _Future(Generic[Found]):
-    """Work of a cluster, and the chain it is about."""
+@dataclass(frozen=True)
+class _Measured:
+    """A unit of the cluster, and the chain it is about."""
 
-    def __init__(self, future: Any, snapshot: Snapshot) -> None:
-        self.future, self.snapshot = future, snapshot
+    future: Any
+    snapshot: Snapshot
 
     def done(self) -> bool:
         return bool(self.future.done())
-
-    def result(self) -> Found:
-        try:
-            found: Found = self.future.result()
-        except KilledWorker as error:
-            raise lost(self.snapshot) from error
-        return found
 
 
 class Cluster(Team):
@@ -73,18 +66,29 @@ class Cluster(Team):
             raise
         self.room = max(1, len(self._client.ncores())) * AHEAD
 
-    def measure(self, snapshot: Snapshot, rules: Rules) -> _Future[Night]:
+    def measure(self, snapshot: Snapshot, rules: Rules) -> Job:
         """Begin a unit on any worker; Dask gives it to another where one dies."""
-        return self._begin(snapshot, measure_snapshot, snapshot, rules)
+        return _Measured(self._begin(measure_snapshot, snapshot, rules), snapshot)
 
-    def judge(self, night: Job[Night], back: Lookback) -> _Future[Assessment]:
-        """Begin the rest of a unit: the night stays with the workers, and never travels here."""
-        assert isinstance(night, _Future)
-        return self._begin(night.snapshot, judge_unit, night.future, back)
+    def judge(self, job: Job, back: Lookback) -> Callable[[], Assessment]:
+        """Begin the rest of a unit; what was measured travels among the workers alone."""
+        assert isinstance(job, _Measured)
+        future = self._begin(judge_unit, job.future, back)
 
-    def _begin(self, snapshot: Snapshot, work: Callable[..., Any], *given: Any) -> _Future[Any]:
-        future = self._client.submit(work, *given, pure=False, retries=ATTEMPTS - 1)
-        return _Future(future, snapshot)
+        def found() -> Assessment:
+            try:
+                assessment: Assessment = future.result()
+            except KilledWorker as error:
+                raise lost(job.snapshot) from error
+            return assessment
+
+        return found
+
+    def forget(self, job: Job) -> None:
+        """Do nothing: a cluster drops what nobody holds."""
+
+    def _begin(self, work: Callable[..., Any], *given: Any) -> Any:
+        return self._client.submit(work, *given, pure=False, retries=ATTEMPTS - 1)
 
     def close(self) -> None:
         """Leave the cluster; end it where it is our own."""

@@ -1,6 +1,7 @@
 """Workers on this machine: each an executor of its own with one process.
 
-One that is killed takes down nothing but the unit it is at, which is given to a fresh one.
+One that is killed takes down nothing but what it holds: the unit it is at, and the few it has
+measured ahead, which are given to a fresh one.
 *Refused:* one pool for all, which breaks as a whole when one process dies.
 """
 
@@ -10,12 +11,14 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
 from multiprocessing.connection import wait
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from monitor.assess import Night, measure_snapshot
 from monitor.assessment import Assessment, Rules, code_digest
@@ -31,13 +34,34 @@ from monitor.scaleout.units import (
     lost,
 )
 
-Found = TypeVar("Found")
-
 _NEVER_STARTED = (
     "no worker process could be started; its own words stand above. A script that asks for workers "
     "needs `if __name__ == '__main__':` around what it does, and cannot be read from standard input"
 )
 _ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+# In a worker: what it has measured and not yet judged, by number. Half a megabyte and its kernels
+# would take as long to travel there and back as a tenth of the work.
+_nights: dict[int, Night] = {}
+
+
+def _measure_here(number: int, snapshot: Snapshot, rules: Rules) -> None:
+    _nights[number] = measure_snapshot(snapshot, rules)
+
+
+def _judge_here(
+    number: int, back: Lookback, snapshot: Snapshot | None, rules: Rules
+) -> Assessment | None:
+    """Return the rest of a unit; None where this worker has not measured it and is not to."""
+    night = _nights.pop(number, None)
+    if night is None and snapshot is None:
+        return None
+    return judge_unit(night or measure_snapshot(snapshot, rules), back)  # type: ignore[arg-type]
+
+
+def _forget(number: int) -> None:
+    _nights.pop(number, None)
 
 
 class Processes(Team):
@@ -46,54 +70,65 @@ class Processes(Team):
     def __init__(self, workers: int) -> None:
         self.room = workers * AHEAD
         self._benches = [_Bench() for _ in range(workers)]
+        self._numbers = count()
 
-    def measure(self, snapshot: Snapshot, rules: Rules) -> Job[Night]:
+    def measure(self, snapshot: Snapshot, rules: Rules) -> Job:
         """Begin a unit on the worker with the least before it."""
-        return _Begun(self._benches, snapshot, measure_snapshot, snapshot, rules)
+        bench = min(self._benches, key=lambda b: b.n_waiting())
+        number = next(self._numbers)
+        begun = bench.submit(_measure_here, number, snapshot, rules)
+        return _Measured(number, snapshot, rules, bench, begun)
 
-    def judge(self, night: Job[Night], back: Lookback) -> Job[Assessment]:
-        """Begin the rest of a unit on the worker with the least before it."""
-        measured = night.result()
-        return _Begun(self._benches, measured.snapshot, judge_unit, measured, back)
+    def judge(self, job: Job, back: Lookback) -> Callable[[], Assessment]:
+        """Begin the rest of a unit where it was measured; anew elsewhere if that worker died."""
+        assert isinstance(job, _Measured)
+        begun = job.bench.submit(_judge_here, job.number, back, None, job.rules)
+
+        def found() -> Assessment:
+            future: Future[Assessment | None] = begun
+            for _ in range(ATTEMPTS):
+                try:
+                    assessment = future.result()
+                    if assessment is not None:
+                        return assessment
+                except BrokenProcessPool:
+                    pass
+                bench = min(self._benches, key=lambda b: b.n_waiting())
+                future = bench.submit(_judge_here, job.number, back, job.snapshot, job.rules)
+            try:
+                last = future.result()
+            except BrokenProcessPool as error:
+                if any(bench.ever_worked for bench in self._benches):
+                    raise lost(job.snapshot) from error
+                raise WorkerLost(_NEVER_STARTED) from error
+            assert last is not None
+            return last
+
+        return found
+
+    def forget(self, job: Job) -> None:
+        """Let a worker drop what it need not judge."""
+        assert isinstance(job, _Measured)
+        job.bench.submit(_forget, job.number)
 
     def close(self) -> None:
-        """Wait for the units begun, drop those that are not, and end the processes."""
+        """Wait for the work begun, drop what is not, and end the processes."""
         for bench in self._benches:
             bench.close()
 
 
-class _Begun(Generic[Found]):
-    """Work at some bench, begun anew at another where its worker dies."""
+@dataclass(frozen=True)
+class _Measured:
+    """A unit at a bench, and what it takes to begin it anew at another."""
 
-    def __init__(
-        self,
-        benches: Sequence[_Bench],
-        snapshot: Snapshot,
-        work: Callable[..., Found],
-        *given: Any,
-    ) -> None:
-        self._benches, self._snapshot, self._work, self._given = benches, snapshot, work, given
-        self._begin()
-
-    def _begin(self) -> None:
-        bench = min(self._benches, key=lambda b: b.n_waiting())
-        self._future: Future[Found] = bench.submit(self._work, *self._given)
+    number: int
+    snapshot: Snapshot
+    rules: Rules
+    bench: _Bench
+    begun: Future[None]
 
     def done(self) -> bool:
-        return self._future.done()
-
-    def result(self) -> Found:
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return self._future.result()
-            except BrokenProcessPool:
-                self._begin()
-        try:
-            return self._future.result()
-        except BrokenProcessPool as error:
-            if any(bench.ever_worked for bench in self._benches):
-                raise lost(self._snapshot) from error
-            raise WorkerLost(_NEVER_STARTED) from error
+        return self.begun.done()
 
 
 class _Bench:

@@ -21,7 +21,6 @@ AHEAD = 4
 ATTEMPTS = 3  # at one unit: a snapshot that kills three workers in a row would kill them all
 
 Label = TypeVar("Label")
-Found = TypeVar("Found", covariant=True)
 
 
 class WorkerLost(MonitorError):
@@ -70,14 +69,11 @@ class Lookback:
     anew: bool = False
 
 
-class Job(Protocol[Found]):
-    """Work that was begun."""
+class Job(Protocol):
+    """A unit that is being measured; the night stays with the workers."""
 
     def done(self) -> bool:
-        """Return whether `result` would not have to wait."""
-
-    def result(self) -> Found:
-        """Wait for it."""
+        """Return whether it can be judged without waiting."""
 
 
 class Team(ABC):
@@ -92,12 +88,16 @@ class Team(ABC):
     room: int
 
     @abstractmethod
-    def measure(self, snapshot: Snapshot, rules: Rules) -> Job[Night]:
+    def measure(self, snapshot: Snapshot, rules: Rules) -> Job:
         """Begin a unit."""
 
     @abstractmethod
-    def judge(self, night: Job[Night], back: Lookback) -> Job[Assessment]:
-        """Begin the rest of a unit, when its measuring is done."""
+    def judge(self, job: Job, back: Lookback) -> Callable[[], Assessment]:
+        """Begin the rest of a unit; return what waits for it."""
+
+    @abstractmethod
+    def forget(self, job: Job) -> None:
+        """Drop a unit that is not to be judged."""
 
     @abstractmethod
     def close(self) -> None:
@@ -183,21 +183,23 @@ class _Place(Generic[Label]):
     def __init__(self, unit: Unit[Label], team: Team, rules: Rules) -> None:
         self.unit, self._team = unit, team
         self._night = None if unit.is_done else team.measure(unit.snapshot, rules)
-        self._judged: Job[Assessment] | None = None
+        self._judged: Callable[[], Assessment] | None = None
 
     def go_on(
-        self, look_back: Callable[[Unit[Label]], Lookback | None], *, wait: bool = False
+        self, look_back: Callable[[Unit[Label]], Lookback | None], *, is_next: bool = False
     ) -> None:
-        """Begin judging, if there is what to judge by now."""
-        if self._night is None or self._judged is not None or not (wait or self._night.done()):
+        """Begin judging; before its turn comes, only if it is measured by now."""
+        if self._night is None or self._judged is not None or not (is_next or self._night.done()):
             return
         back = look_back(self.unit)
-        if back is not None:
+        if back is None:
+            self._team.forget(self._night)
+        else:
             self._judged = self._team.judge(self._night, back)
         self._night = None
 
     def found(self) -> Assessment | None:
-        return None if self._judged is None else self._judged.result()
+        return None if self._judged is None else self._judged()
 
 
 def _spread(
@@ -227,7 +229,7 @@ def _spread(
             for place in first.values():
                 place.go_on(look_back)
             head = waiting.popleft()
-            head.go_on(look_back, wait=True)
+            head.go_on(look_back, is_next=True)
             yield head.unit, head.found()
 
 

@@ -106,17 +106,29 @@ def test_what_an_expert_left_out_is_measured_again(chains: list[Snapshot]) -> No
         assert [fit.model for fit in found.fits] == ["adhoc"]
 
 
-def test_a_killed_worker_costs_its_unit_only(chains: list[Snapshot]) -> None:
+def test_a_killed_worker_costs_what_it_held(chains: list[Snapshot]) -> None:
     with closing(Processes(2)) as team:
         jobs = [team.measure(chain, RULES) for chain in chains]
         rest = [team.judge(job, ALONE) for job in jobs[:2]]
+        rest[0]()
         victim, witness = (set(bench._executor._processes) for bench in team._benches)
         os.kill(victim.pop(), signal.SIGKILL)
         rest += [team.judge(job, ALONE) for job in jobs[2:]]
-        found = [job.result() for job in rest]
+        found = [wait() for wait in rest]
         assert set(team._benches[1]._executor._processes) == witness  # nobody else was touched
     for chain, night in zip(chains, found, strict=True):
         assert content_of(night) == content_of(judge_unit(measure_snapshot(chain, RULES), ALONE))
+
+
+def test_what_need_not_be_judged_is_dropped_by_its_worker(chains: list[Snapshot]) -> None:
+    with closing(Processes(1)) as team:
+        kept, dropped = (team.measure(chain, RULES) for chain in chains[:2])
+        team.forget(dropped)
+        held = team._benches[0].submit(processes._judge_here, dropped.number, ALONE, None, RULES)
+        assert held.result() is None
+        assert content_of(team.judge(kept, ALONE)()) == content_of(
+            judge_unit(measure_snapshot(chains[0], RULES), ALONE)
+        )
 
 
 class _Deadly:
@@ -141,7 +153,7 @@ def test_a_snapshot_that_ends_worker_after_worker_is_named(
         next(coming)
 
 
-def test_a_night_travels_in_half_a_megabyte(chains: list[Snapshot]) -> None:
+def test_what_travels_is_less_than_a_megabyte(chains: list[Snapshot]) -> None:
     night = measure_snapshot(chains[0], Rules())
     assert len(pickle.dumps(night)) < 700_000
     assert len(pickle.dumps(judge_unit(night, ALONE))) < 1_000_000
