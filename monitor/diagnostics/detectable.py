@@ -238,6 +238,7 @@ def is_seen(error: float, tolerance: float | None) -> bool:
     return bool(np.isfinite(error)) and (tolerance is None or error <= tolerance)
 
 
+@lru_cache(maxsize=4)
 def usual_of_buckets(evidence: Evidence) -> FloatArray:
     """Return by how much each bucket's misfit moves over a usual night, vol; 0 while unknown."""
     usual = np.array([_usual(evidence, scope) for scope in CLASSES])

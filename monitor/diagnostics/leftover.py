@@ -90,6 +90,7 @@ def refreshed_leftover(evidence: Evidence) -> Leftover | None:
     return _by_learnt_noise(evidence, fit, fit.jacobian[:, states_of(model, fit)], known)
 
 
+@lru_cache(maxsize=4)
 def structure_error(evidence: Evidence, left: Leftover) -> FloatArray:
     """Return what last night's structure errs by, as columns of variance one, shape (n, q).
 
