@@ -7,9 +7,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from monitor.conventions import expiry_label
+from monitor.conventions import (
+    expiry_label,
+    log_moneyness_from_strike,
+    premium_from_quote,
+    tenor,
+)
 from monitor.diagnostics.base import Evidence, Metric, Outcome, metric
 from monitor.outcome import Rejection
+from monitor.pricing.black import black_price
 
 SOURCE = "Own; the venue's published conventions"
 
@@ -117,6 +123,40 @@ def half_width_rms_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
         yield metric.value(evidence, float(np.sqrt(np.mean(half**2))), n=quotes.n)
     else:
         yield Rejection("metric", "no_quotes", metric.name, "")
+
+
+@metric(
+    "unit_factor",
+    unit="1",
+    level="market",
+    definition="By what factor numbers of the feed contradict each other: median over two-sided "
+    "out-of-the-money options of the mid price over Black's at the venue's own mark vol (prices), "
+    "and median of forwards over the index (forwards); for the chain the one further from 1. One "
+    "where prices, vols, forwards and index are in the units they should be.",
+    source=SOURCE,
+)
+def unit_factor(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
+    """Yield the factors; they are asked of the chain as it came, whatever cleaning leaves of it."""
+    chain = evidence.snapshot
+    factors = {}
+    if chain.index_price is not None and chain.index_price > 0.0 and len(chain):
+        factors["forwards"] = chain.forward / chain.index_price
+    k = log_moneyness_from_strike(chain.strike, chain.forward)
+    mid = premium_from_quote(0.5 * (chain.bid + chain.ask), chain.forward, chain.price_unit)
+    w = chain.mark_iv**2 * tenor(chain.as_of_ms, chain.expiry_ms)
+    asked = (chain.bid > 0.0) & (chain.ask > 0.0) & (w > 0.0) & ((k > 0.0) == chain.is_call)
+    if asked.any():
+        sign = np.where(chain.is_call[asked], 1.0, -1.0)
+        fair = black_price(k[asked], w[asked], sign)
+        factors["prices"] = mid[asked] / np.maximum(fair, np.finfo(float).tiny)
+    if not factors:
+        yield Rejection("metric", "no_marks", metric.name, "neither an index nor marks to compare")
+        return
+    medians = {what: float(np.median(factor)) for what, factor in factors.items()}
+    worst = max(medians.values(), key=lambda factor: abs(np.log(factor)))
+    yield metric.value(evidence, worst, n=len(chain))
+    for what, factor in medians.items():
+        yield metric.value(evidence, factor, scope=what, n=len(factors[what]))
 
 
 @metric(

@@ -40,8 +40,25 @@ def blinding(snapshot: Snapshot, numbers: Numbers, rules: JudgementRules) -> Ite
     if age is not None and age > rules.max_age_s:
         limit = rules.max_age_s
         yield _data("chain_age", age, limit, f"stale: {age:.0f} s old by the venue's clock")
+    wrong = tuple(_units(numbers, rules))
+    if wrong:  # that hardly a quote is usable, or no forward holds, follows from that
+        yield from wrong
+        return
     yield from _missing(numbers, rules)
     yield from _forwards(numbers, rules)
+
+
+def _units(numbers: Numbers, rules: JudgementRules) -> Iterator[Finding]:
+    """Yield which numbers of the feed contradict each other as wrong units do."""
+    against = {
+        "prices": "prices are {:.3g} times what the venue's own mark vols say",
+        "forwards": "forwards are {:.3g} times the index",
+    }
+    for scope, words in against.items():
+        factor, limit = numbers.get("unit_factor", scope), rules.max_unit_factor
+        if factor is not None and not 1.0 / limit <= factor <= limit:
+            message = f"wrong units: {words.format(factor)}"
+            yield replace(_data("unit_factor", factor, limit, message), scope=scope)
 
 
 def _missing(numbers: Numbers, rules: JudgementRules) -> Iterator[Finding]:

@@ -24,6 +24,9 @@ class JudgementRules:
         Largest share of selected quotes with a bid above the ask: beyond it the feed is broken.
     max_rejected_share : float
         Largest share of selected quotes that cleaning may reject for want of a usable market.
+    max_unit_factor : float
+        Furthest, either way, that prices may lie from what mark vols say and forwards from the
+        index, as a factor: half-way, in logarithms, to the least that confused units make of them.
     max_parity_gap : float
         Furthest the venue's forward may lie outside its parity bounds, as a share of it.
     max_future_gap : float
@@ -61,6 +64,7 @@ class JudgementRules:
     min_listed_share: float = 0.8
     max_crossed_share: float = 0.02
     max_rejected_share: float = 0.60
+    max_unit_factor: float = 3.0
     max_parity_gap: float = 0.0003
     max_future_gap: float = 0.001
     max_mark_z_spread: float = 4.0

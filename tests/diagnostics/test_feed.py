@@ -152,3 +152,48 @@ def test_the_size_of_half_widths_grows_with_every_width_and_with_nothing_else():
     )
     marked = with_rows(np.ones(len(CHAIN), bool), mark=0.9 * CHAIN.mark)
     assert value("half_width_rms_iv", marked) == value("half_width_rms_iv", EVIDENCE)
+
+
+# Units ------------------------------------------------------------------------------------------
+
+
+def with_marks(**changes):
+    """Return a chain whose marks say what its book does, some columns changed by a factor."""
+    quotes, by_name = EVIDENCE.quotes, {}
+    for name, iv in zip(quotes.instrument, quotes.iv, strict=True):
+        by_name[name] = iv
+    columns = {name: getattr(CHAIN, name) * factor for name, factor in changes.items()}
+    mark_iv = np.array([by_name.get(name, np.nan) for name in CHAIN.instrument])
+    columns["mark_iv"] = mark_iv * changes.get("mark_iv", 1.0)
+    return market(replace(CHAIN, index_price=FORWARDS[0], **columns))
+
+
+def test_units_that_agree_give_a_factor_of_one():
+    found = values("unit_factor", with_marks())
+    # Marks are the middle of the book in vol, prices its middle in coin: convexity is all between.
+    assert found["prices"] == pytest.approx(1.0, abs=0.01)
+    assert found["forwards"] == pytest.approx(FORWARDS[1] / FORWARDS[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "scope", "factor"),
+    [
+        ({"bid": 90_000.0, "ask": 90_000.0}, "prices", 90_000.0),  # dollars called coins
+        ({"bid": 0.01, "ask": 0.01}, "prices", 0.01),
+        ({"forward": 100.0, "strike": 100.0}, "forwards", 100.0),
+    ],
+)
+def test_wrong_units_show_as_the_factor_they_are(changes, scope, factor):
+    found = values("unit_factor", with_marks(**changes))
+    assert found[scope] == pytest.approx(factor, rel=0.02)
+    assert found["chain"] == found[scope]
+
+
+def test_vols_in_percent_show_in_prices():
+    assert values("unit_factor", with_marks(mark_iv=100.0))["prices"] < 0.3
+    assert values("unit_factor", with_marks(mark_iv=0.01))["prices"] > 10.0
+
+
+def test_without_index_and_marks_there_is_nothing_to_compare():
+    bare = market(replace(CHAIN, mark_iv=np.full(len(CHAIN), np.nan)))
+    assert reasons("unit_factor", bare) == {"no_marks"}

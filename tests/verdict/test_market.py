@@ -54,6 +54,19 @@ def test_what_a_recorded_chain_does_not_know_blinds_nobody(metric):
     assert market_judged({metric: None}).status is Status.ADEQUATE
 
 
+@pytest.mark.parametrize("factor", [90_000.0, 3.01, 0.33, 0.01])
+def test_wrong_units_are_the_datas_fault_and_all_that_is_said(factor):
+    # Hardly a quote is left of them: that is no thin market.
+    left = {"n_quotes": 0.0, "rejected_share": 1.0, "parity_gap": 0.5}
+    verdict = market_judged(left | {"unit_factor@prices": factor})
+    assert verdict.status is Status.INCONCLUSIVE
+    (finding,) = verdict.findings
+    assert (finding.cause, finding.scope) == (Cause.DATA, "prices")
+    assert verdict.reason.startswith(f"wrong units: prices are {factor:.3g} times")
+    within = {"unit_factor@prices": 1.2, "unit_factor@forwards": 2.9}
+    assert market_judged(within).status is Status.ADEQUATE
+
+
 def test_a_repeated_chain_is_stale():
     again = History(chain_digest=SNAPSHOT.chain_digest, n_quotes=400)
     verdict = market_judged(history=again)
