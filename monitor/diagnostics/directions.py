@@ -21,8 +21,8 @@ from monitor.arrays import FloatArray
 from monitor.calibration.objective import grid_of
 from monitor.market.quotes import Quotes
 from monitor.models.base import Grid, Model
-from monitor.models.bates import merton_jumps_log_cf
 from monitor.models.heston import heston_log_cf
+from monitor.models.merton import merton_jumps_log_cf
 from monitor.models.spectral import FourierModel
 from monitor.numerics.complexes import ComplexArray
 from monitor.pricing.black import black_price, black_vega

@@ -57,7 +57,7 @@ def ending(before: Incident, tonight: Tonight, runs: int) -> str:
     numbers = (
         f"{shown(now.value, now.unit)} tonight, {shown(before.value, now.unit)} when last seen"
     )
-    # A score is in limits already.
-    given = before.threshold is not None and now.unit != "limits"
-    limit = f", limit {shown(before.threshold, now.unit)}" if given else ""
+    limit = ""
+    if before.threshold is not None and now.unit != "limits":  # a score is in limits already
+        limit = f", limit {shown(before.threshold, now.unit)}"
     return f"over: {subject} {name} {numbers}{limit}; {was}"
