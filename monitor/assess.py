@@ -212,8 +212,10 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
     rejections = [*quotes.rejections, *snapshot.context.missing, *rejections]
     verdicts = [_market_verdict(snapshot, metrics, rejections, past, rules)]
     fits = {fit.model: fit for fit in night.fits}
+    # What a verdict may look up: its own subject's numbers and the market's, not all models'.
+    of_market, own = tuple(metrics), {MARKET: tuple(metrics)}
     for name in rules.models:
-        fit = fits.get(name)
+        fit, own[name] = fits.get(name), of_market
         if fit is not None and name in night.models:
             evidence = _evidence_on(chain, MODELS[name], fit, night, rules)
             if stream.cadence != PULSE:
@@ -221,13 +223,14 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
             found, refused = _sorted_out(measure(evidence, night.models[name]))
             metrics += found
             rejections += refused
+            own[name] = (*of_market, *found)
         past_verdicts = past.verdicts.get(name, ())
-        numbers = Numbers.of(name, metrics, rejections, past.history, past_verdicts)
+        numbers = Numbers.of(name, own[name], rejections, past.history, past_verdicts)
         use = rules.inventory.get(name, _NOT_IN_INVENTORY)
         judged = judge_model(name, fit, numbers, verdicts[0], use, rules.judgement, rules.drift)
         verdicts.append(judged)
-    verdicts[1:] = [_diagnosed(v, metrics, rejections, past) for v in verdicts[1:]]
-    verdicts = [noted(referenced(v, metrics), rules.judgements) for v in verdicts]
+    verdicts[1:] = [_diagnosed(v, own[v.model], metrics, rejections, past) for v in verdicts[1:]]
+    verdicts = [noted(referenced(v, own[v.model]), rules.judgements) for v in verdicts]
     transitions = advance(
         verdicts,
         past.incidents,
@@ -255,11 +258,15 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
 
 
 def _diagnosed(
-    verdict: Verdict, metrics: list[MetricValue], rejections: list[Rejection], past: Past
+    verdict: Verdict,
+    own: tuple[MetricValue, ...],
+    metrics: list[MetricValue],
+    rejections: list[Rejection],
+    past: Past,
 ) -> Verdict:
     """Return the verdict on a model with what all of tonight's numbers say of why."""
     name = verdict.model
-    numbers = Numbers.of(name, metrics, rejections, past.history, past.verdicts.get(name, ()))
+    numbers = Numbers.of(name, own, rejections, past.history, past.verdicts.get(name, ()))
     return diagnosed(verdict, numbers, metrics, per_expiry=MODELS[name].per_expiry)
 
 
