@@ -9,6 +9,15 @@ is timed comes after `--learnt` nights, so that charts have their references; a 
 reference is renewed costs its limits besides, and is told apart by the slowest night. Seconds of
 processor time of one core, means over the timed nights. Without ../shared/market-data the chains
 are the sandbox's.
+
+Measured on 22 November 2026 on two cores that fifteen processes wanted, milliseconds, by
+`--learnt 22 --nights 5`:
+
+    models                     4       11
+    all evidence           210.6    593.6        of it last night's fit 20 and 78, judge 11 and 56
+    calibrate               75.2    485.2
+    store                   49.4    126.3
+    clean                    7.1      9.7
 """
 
 from __future__ import annotations
