@@ -159,7 +159,9 @@ def solve_slices(problem: Problem) -> list[Block]:
     counts = np.array([place.n for place in places])
     enough = counts >= np.maximum(wanted, 1)
     fit = np.flatnonzero(enough & np.isfinite(by_slice).all(axis=(0, 2)))
-    blocks = {int(j): block for j, block in zip(fit, _batch(problem, fit, None), strict=True)}
+    blocks = {
+        int(j): block for j, block in zip(fit, _batch(problem, places, fit, None), strict=True)
+    }
     again = [j for j, block in blocks.items() if not block.fitted]
     if again:
         # As for a surface: leave out the quotes that have no vol at the first start.
@@ -169,7 +171,7 @@ def solve_slices(problem: Problem) -> list[Block]:
         used = (w > 0.0) & rows.real[again]
         some = used.sum(axis=1) > wanted[again]
         at = np.array(again)[some]
-        second = _batch(problem, at, used[some])
+        second = _batch(problem, places, at, used[some])
         blocks |= {int(j): block for j, block in zip(at, second, strict=True)}
     for j, place in enumerate(places):
         if j not in blocks:
@@ -208,7 +210,9 @@ def _places(grid: Grid, p: int) -> list[Place]:
     ]
 
 
-def _batch(problem: Problem, slices: IntArray, used: BoolArray | None) -> list[Block]:
+def _batch(
+    problem: Problem, places: list[Place], slices: IntArray, used: BoolArray | None
+) -> list[Block]:
     """Return the blocks of some slices, solved from every start in one batch."""
     model = problem.model
     assert isinstance(model, SliceModel)
@@ -238,7 +242,6 @@ def _batch(problem: Problem, slices: IntArray, used: BoolArray | None) -> list[B
         rest = np.flatnonzero(end.ending == Ending.NOT_FINITE)
         if len(rest):
             end.put(rest, general(starts[rest], rest))
-    places = _places(problem.grid, p)
     blocks = []
     for i, j in enumerate(slices):
         own = np.arange(s) * len(slices) + i

@@ -220,9 +220,8 @@ class Model(ABC):
         """Return the names of the vector: ``kappa``, or ``rho@2026-03-27`` per expiry."""
         if not self.per_expiry:
             return tuple(p.name for p in self.parameters)
-        return tuple(
-            f"{p.name}@{expiry_label(int(e))}" for e in grid.expiry_ms for p in self.parameters
-        )
+        labels = [expiry_label(e) for e in grid.expiry_ms.tolist()]
+        return tuple(f"{p.name}@{label}" for label in labels for p in self.parameters)
 
     def tiled(self, grid: Grid) -> tuple[Parameter, ...]:
         """Return the parameter behind each entry of the vector."""

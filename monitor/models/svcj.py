@@ -72,23 +72,36 @@ def variance_jumps_log_cf(
     jump = complex_exp(mu_j * iz + (0.5 * variance) * (iz * iz))
     left = 1.0 - rho_j * mu_v
     mean = float(np.exp(mu_j + 0.5 * variance)) / left
-    per_jump = jump * integral.value - tau - (mean - 1.0) * (iz * tau)
+    moved, drift = jump * integral.value, iz * tau
+    per_jump = moved - tau - (mean - 1.0) * drift
     if not gradient:
         return lam * per_jump, None
     by_beta, by_d, by_mu, by_a = integral.slopes()
     out = np.zeros((10, len(u)), np.complex128)
-    many, pull = lam * iz, (lam * mean) * (iz * tau)
-    slope = lam * jump * by_d * R.d_inverse
-    whole = lam * jump * by_beta + slope * R.beta
+    jump *= lam
+    pull = (lam * mean) * drift
+    slope = jump * by_d
+    slope *= R.d_inverse
+    whole = out[1]
+    np.multiply(jump, by_beta, out=whole)
+    whole += slope * R.beta
     tilted = iz * whole
-    out[1] = whole
-    out[3] = (xi * R.q) * slope - rho * tilted
-    out[4] = -xi * tilted
+    slope *= xi * R.q
+    np.subtract(slope, rho * tilted, out=out[3])
+    np.multiply(tilted, -xi, out=out[4])
     out[5] = per_jump
-    out[6] = many * (jump * integral.value) - pull
-    out[7] = sigma_j * (many * iz * (jump * integral.value) - pull)
-    out[8] = lam * jump * (by_mu - rho_j * iz * by_a) - pull * (rho_j / left)
-    out[9] = -mu_v * lam * jump * (iz * by_a) - pull * (mu_v / left)
+    moved *= lam * iz
+    np.subtract(moved, pull, out=out[6])
+    moved *= iz
+    moved -= pull
+    np.multiply(moved, sigma_j, out=out[7])
+    by_a *= iz
+    by_mu -= rho_j * by_a
+    np.multiply(jump, by_mu, out=out[8])
+    out[8] -= (rho_j / left) * pull
+    by_a *= jump
+    np.multiply(by_a, -mu_v, out=out[9])
+    out[9] -= (mu_v / left) * pull
     return lam * per_jump, out
 
 
@@ -99,38 +112,43 @@ class _Integral:
         self.R, self.a, self.mu, self.tau = R, a, mu, tau
         self.y = R.beta + R.d
         self.gap = R.d - R.beta
-        self.m0 = a * self.y + mu * R.q
+        self.inverse = 1.0 / (a * self.y + mu * R.q)  # 1 / m0
         self.m1 = a * self.gap - mu * R.q
-        self.half = 1.0 / (2.0 * a * R.d)
-        self.x = -self.m1 * R.N * self.half
-        log = complex_log1p(-mu * R.D / a) + R.log
-        small = np.abs(self.x) < _SERIES
-        x = np.where(small, 1.0, self.x)
-        series = 1.0 + self.x * (-1.0 / 2.0 + self.x * (1.0 / 3.0 - self.x / 4.0))
-        self.f = np.where(small, series, log / x)
-        slope = -1.0 / 2.0 + self.x * (2.0 / 3.0 - self.x * (3.0 / 4.0 - 0.8 * self.x))
-        self.df = np.where(small, slope, (1.0 / (1.0 + x) - self.f) / x)
-        self.P = 2.0 * R.N * self.f * self.half
-        self.value = (self.y * tau + (mu * R.q) * self.P) / self.m0
+        self.a_inverse = 1.0 / a
+        self.half = 0.5 * self.a_inverse * R.d_inverse
+        self.ahead = R.N * self.half  # -dx/dm1
+        self.x = -self.m1 * self.ahead
+        log = complex_log1p((-mu) * R.D * self.a_inverse)
+        log += R.log
+        small = self.x.real**2 + self.x.imag**2 < _SERIES**2
+        some = bool(small.any())
+        x = np.where(small, 1.0, self.x) if some else self.x
+        inverse = 1.0 / x
+        self.f = log * inverse
+        self.df = (1.0 / (1.0 + x) - self.f) * inverse
+        if some:
+            series = 1.0 + self.x * (-1.0 / 2.0 + self.x * (1.0 / 3.0 - self.x / 4.0))
+            slope = -1.0 / 2.0 + self.x * (2.0 / 3.0 - self.x * (3.0 / 4.0 - 0.8 * self.x))
+            self.f = np.where(small, series, self.f)
+            self.df = np.where(small, slope, self.df)
+        self.P = 2.0 * self.ahead * self.f
+        self.value = (self.y * tau + (mu * R.q) * self.P) * self.inverse
 
     def slopes(self) -> tuple[ComplexArray, ComplexArray, ComplexArray, ComplexArray]:
         """Return the derivatives by beta and d (each with the other fixed), mu_v and a."""
         R, a, mu = self.R, self.a, self.mu
         muq = mu * R.q
-        inverse = 1.0 / self.m0
-        spread = 2.0 * R.N * self.df * self.half  # dP/dx
-
-        ahead = R.N * self.half  # -dx/dm1
-        pulled = spread * ahead
-        dN = self.tau * R.E
-        dx_dd = -a * ahead - self.m1 * dN * self.half - self.x * R.d_inverse
-        dP_dd = spread * dx_dd + 2.0 * dN * self.f * self.half - self.P * R.d_inverse
-        dP_da = -spread * (self.gap * ahead + self.x / a) - self.P / a
+        pulled = 2.0 * self.ahead * self.df  # dP/dx
+        turned = pulled * self.ahead  # -dP/dm1
+        dN = (self.tau * R.E) * self.half  # of x, by d through N
+        dx_dd = -a * self.ahead - self.m1 * dN - self.x * R.d_inverse
+        dP_dd = pulled * dx_dd + 2.0 * dN * self.f - self.P * R.d_inverse
+        dP_da = -self.gap * turned - (pulled * self.x + self.P) * self.a_inverse
         common = self.tau - self.value * a
-        by_beta = (common + muq * (a * pulled)) * inverse
-        by_d = (common + muq * dP_dd) * inverse
-        by_mu = R.q * (self.P + muq * pulled - self.value) * inverse
-        by_a = (muq * dP_da - self.value * self.y) * inverse
+        by_beta = (common + muq * (a * turned)) * self.inverse
+        by_d = (common + muq * dP_dd) * self.inverse
+        by_mu = R.q * (self.P + muq * turned - self.value) * self.inverse
+        by_a = (muq * dP_da - self.value * self.y) * self.inverse
         return by_beta, by_d, by_mu, by_a
 
 

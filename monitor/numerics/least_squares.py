@@ -51,6 +51,7 @@ _STRAIGHT = (0.5, 1.5)
 # The learnt part of the Hessian serves where the last step changed the cost by no more than this:
 # further out it has not been learnt here.
 _NEAR = 1e-3
+_AMISS = 0.1  # share of the last gain that J'J alone must have missed for it to be worth the work
 _SHORT = 1e-6  # squared scaled step over the cost, below which residuals move in proportion
 _SLOPE = 1e-4  # cosine above which an optimum is not one, whatever rounding does
 _PROBE = 0.1  # where along the step the second derivative is taken (Transtrum and Sethna 2012)
@@ -281,7 +282,8 @@ def _iterate(
     s.damping = np.maximum(s.damping * np.where(taken, factor, s.growth), DAMPING_MIN)
     s.growth = np.where(taken, 4.0, 2.0 * s.growth)
     s.bent = ~((quality > _STRAIGHT[0]) & (quality < _STRAIGHT[1]))
-    s.augmented = np.abs(actual - whole) <= np.abs(actual - plain)
+    gap = np.abs(actual - plain)
+    s.augmented = (np.abs(actual - whole) <= gap) & (gap >= _AMISS * np.abs(actual))
     s.augmented &= np.abs(actual) <= _NEAR * s.cost
     if taken.any():
         s.S = np.where(

@@ -25,7 +25,6 @@ spend most of their nodes on strikes nobody quotes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -33,7 +32,7 @@ from monitor.arrays import FloatArray, IntArray
 from monitor.numerics.complexes import ComplexArray, complex_exp
 from monitor.pricing.black import INV_SQRT_2PI, black_price
 from monitor.pricing.implied import otm_deviation
-from monitor.pricing.kernels import EDGE, HALVINGS, INWARD, OUTWARD, Kernels, Plan, SurfaceGrid
+from monitor.pricing.kernels import EDGE, HALVINGS, INWARD, OUTWARD, Kernels, SurfaceGrid
 
 LogCharacteristic = Callable[
     [FloatArray, FloatArray, bool], tuple[ComplexArray, ComplexArray | None]
@@ -49,20 +48,6 @@ _SMALLEST = 1e-11
 _CENTRE, _RESOLUTION = 1e-9, 30.0
 _GONE_BELOW = np.log(_TAIL * np.pi * EDGE) + np.log(2.0) * np.arange(OUTWARD + 1)
 _SCALES = 2.0 ** np.arange(-INWARD, 0)
-
-
-@dataclass(frozen=True)
-class _Likely:
-    """A plan and the edges it was chosen by, and its nodes with the edges to choose by behind."""
-
-    first: IntArray
-    last: IntArray
-    plan: Plan
-    u: FloatArray
-    tau: FloatArray
-
-    def is_for(self, first: IntArray, last: IntArray) -> bool:
-        return np.array_equal(first, self.first) and np.array_equal(last, self.last)
 
 
 class Contour:
@@ -82,9 +67,6 @@ class Contour:
         doublings = np.arange(-INWARD - 3, OUTWARD + 1)
         self._edges = EDGE * 2.0**doublings / np.sqrt(grid.w_ref)[:, None]
         self._tau_edges = np.repeat(grid.tau, len(doublings))
-        # The last choice of panels, and whether it was that before too.
-        self._likely: _Likely | None = None
-        self._steady = False
 
     def prices(
         self, log_cf: LogCharacteristic, gradient: bool = True
@@ -113,35 +95,6 @@ class Contour:
         c[self._kernels.unresolved(last) | ~(c > self._floor)] = np.nan
         return c, out[:, 1:]
 
-    def _solved(
-        self, log_cf: LogCharacteristic
-    ) -> tuple[Plan, IntArray, ComplexArray, ComplexArray]:
-        """Return the plan, its last edges, and what the characteristic function is at its nodes.
-
-        A search asks for nearly the same parameters again and again: where the panels have just
-        stayed as they were, the nodes are asked for together with the edges that choose them. The
-        answer does not depend on it.
-        """
-        likely = self._likely
-        if likely is not None and self._steady:
-            psi, dpsi = log_cf(likely.u, likely.tau, True)
-            assert dpsi is not None
-            n = len(likely.plan.u)
-            first, last = self._reach_of(psi[n:])
-            if likely.is_for(first, last):
-                return likely.plan, last, psi[:n], dpsi[:, :n]
-        else:
-            first, last = self.reach(log_cf)
-        self._steady = likely is not None and likely.is_for(first, last)
-        if likely is None or not self._steady:
-            plan = self._kernels.plan(first, last)
-            u = np.concatenate([plan.u, self._edges.ravel()])
-            tau = np.concatenate([plan.tau, self._tau_edges])
-            self._likely = likely = _Likely(first, last, plan, u, tau)
-        psi, dpsi = log_cf(likely.plan.u, likely.plan.tau, True)
-        assert dpsi is not None
-        return likely.plan, last, psi, dpsi
-
     def variances(self, c: FloatArray, dc: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the total variances of premiums, and their gradient from that of the premiums."""
         normal = c * self._lift
@@ -162,9 +115,6 @@ class Contour:
         As `Kernels.plan` wants them.
         """
         psi, _ = log_cf(self._edges.ravel(), self._tau_edges, False)
-        return self._reach_of(psi)
-
-    def _reach_of(self, psi: ComplexArray) -> tuple[IntArray, IntArray]:
         size = psi.real.reshape(self._edges.shape)
         outer = size[:, INWARD + 3 :]
         # The tail is below |phi(U)| / (pi U) wherever phi decays at all; U in units of scale.

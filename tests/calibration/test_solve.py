@@ -55,7 +55,9 @@ def test_evaluating_the_truth_gives_no_residual_and_no_standard_error(name):
     quotes = quotes_by(model, TRUTH[name], GRID)
     fit = evaluate(model, quotes, TRUTH[name])
     np.testing.assert_allclose(fit.iv, quotes.iv, atol=1e-10)
-    np.testing.assert_array_equal(fit.iv, model_iv(model, TRUTH[name], grid_of(quotes)))
+    # Without a gradient, sums over nodes are taken in another order.
+    alone = model_iv(model, TRUTH[name], grid_of(quotes))
+    np.testing.assert_allclose(fit.iv, alone, rtol=1e-13)
     assert np.all(fit.covariance == 0.0)
     assert np.all(fit.leverage == 0.0)
     assert fit.converged
