@@ -3,6 +3,7 @@
     python -m tests.benchmarks.charts                     500 references a cell: 10 minutes
     python -m tests.benchmarks.charts --references 100
     python -m tests.benchmarks.charts --joint             headlines together, and models of a market
+    python -m tests.benchmarks.charts --ewma              step and cumulative sum against a mean
 
 Streams are autoregressions of first order. For each of many references of `n` nights the limits are
 made as the desk makes them, and the chance of an alarm within 91 nights is that of 200 futures in
@@ -32,6 +33,11 @@ What the budget of one of six streams (0.041 in 91 nights) buys: share of steps 
      60   0.8   .00/.01/.02   .02/.06/.14   .05/.19/.32   .13/.41/.61   .57/.91/.97
     120   0.5   .02/.21/.47   .16/.60/.91   .41/.93/1     .74/1/1       .99/1/1
 
+Since limits know noise on top of what wanders (`monitor.numerics.posterior`), 60 nights of normal
+innovations, 60 references of 60 futures: .190, .200 and .201 at phi 0, .5 and .8, and t(5) at .5
+.287; 40 references of what wanders by phi .85 or .9 under noise of .4 or .5 of the variance: .345
+and .385, before .530 and .585. The tables above and below are of before.
+
 Three headlines together (60 nights, phi 0.5, 40 references): .172, .136, .132 of .221 at
 correlations of 0, .5 and .9 of their innovations.
 """
@@ -45,13 +51,21 @@ import numpy as np
 
 from monitor.arrays import FloatArray
 from monitor.diagnostics.drift_rules import DriftRules
-from monitor.numerics.limits import Limits, chart, innovations_correlation, joint_limits
-from monitor.numerics.selfstart import predictive_scores
+from monitor.numerics.charts import tamed
+from monitor.numerics.limits import (
+    Limits,
+    _futures,
+    chart,
+    innovations_correlation,
+    joint_limits,
+)
+from monitor.numerics.selfstart import Scores, predictive_scores
 from tests.numerics.streams import innovations
 
 HORIZON = 91
 DESK = float(-np.expm1(-91.0 / 365.0))  # 0.2207: one alarm a year, over 91 nights
 STREAM = DriftRules(streams=6).false_alarm_probability  # one of six streams of a desk
+WEIGHTS, SHIFTS = (0.1, 0.2, 0.4), (0.5, 1.0, 2.0, 3.0)
 STEPS, WITHIN = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0), (2, 5, 10)
 
 
@@ -143,6 +157,48 @@ def found(n: int, phi: float, *, references: int, p: float = STREAM, seed: int =
     return hits / references
 
 
+def ewma(scores: Scores, weight: float) -> FloatArray:
+    """Return the exponentially weighted mean of tamed scores over its deviation, (T, n)."""
+    u, now = tamed(scores.u), np.zeros(scores.u.shape[1:])
+    out = np.empty_like(u)
+    for t in range(len(u)):
+        now = (1.0 - weight) * now + weight * u[t]
+        out[t] = now
+    return np.abs(out) / np.sqrt(weight / (2.0 - weight))
+
+
+def rivals(n: int, phi: float, *, references: int, p: float, seed: int = 11) -> FloatArray:
+    """Return the share of steps found by each chart, at one price in false alarms.
+
+    Shape (charts, steps, nights): the two that page, then a mean for each of `WEIGHTS`; the limit
+    of each simulated from the same reference, steps in deviations of the stream.
+    """
+    rng = np.random.default_rng(seed)
+    hits = np.zeros((1 + len(WEIGHTS), len(SHIFTS), len(WITHIN)))
+    for _ in range(references):
+        past = streams(rng, n, 1, 1, phi=phi, rho=0.0)[:, 0, 0]
+        limits = limits_of(past[:, None], p, rng, 1_000)
+        possible = predictive_scores([past], futures_of(past, rng))
+        of_means = [np.quantile(np.max(ewma(possible, w), axis=0), 1.0 - p) for w in WEIGHTS]
+        quiet = streams(rng, 40, 30, 1, phi=phi, rho=0.0, start=past[-1:])[:, 0]
+        for i, size in enumerate(SHIFTS):
+            future = quiet.copy()
+            future[30:] += size / np.sqrt(1.0 - phi * phi)
+            scores = predictive_scores([past], future)
+            paged = np.abs(chart(scores, two_sided=True).score(limits * future.shape[1]))
+            beyond = [paged > 1.0] + [
+                ewma(scores, w) > limit for w, limit in zip(WEIGHTS, of_means, strict=True)
+            ]
+            for j, alarm in enumerate(beyond):
+                hits[j, i] += [np.mean(alarm[30 : 30 + k].any(axis=0)) for k in WITHIN]
+    return hits / references
+
+
+def futures_of(reference: FloatArray, rng: np.random.Generator, paths: int = 1_000) -> FloatArray:
+    """Return futures that the reference leaves possible, as limits are made from."""
+    return _futures(reference, rng.standard_normal((HORIZON, paths)), rng)
+
+
 def spread(chance: FloatArray) -> tuple[float, float]:
     """Return the range over references that leaves out a tenth at either end."""
     low, high = np.quantile(chance, [0.1, 0.9])
@@ -203,13 +259,26 @@ def _joint(references: int) -> None:
         print(f"  correlation {rho:.1f}   {np.mean(hits):.3f}", flush=True)
 
 
+def _rivals(references: int) -> None:
+    print(
+        f"Share of steps found within {WITHIN} nights, at {DESK:.3f} in {HORIZON} nights, 60 nights"
+    )
+    print("phi   chart             " + "".join(f"{s:>16.1f} sd" for s in SHIFTS))
+    names = ["step and cusum", *(f"ewma {w:.1f}" for w in WEIGHTS)]
+    for phi in (0.0, 0.5, 0.8):
+        for name, share in zip(names, rivals(60, phi, references=references, p=DESK), strict=True):
+            cells = "".join(f"   {'/'.join(f'{x:.2f}' for x in row):>16s}" for row in share)
+            print(f"{phi:.1f}   {name:14s} {cells}", flush=True)
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--references", type=int, default=500)
     parser.add_argument("--joint", action="store_true")
+    parser.add_argument("--ewma", action="store_true")
     asked = parser.parse_args()
-    (_joint if asked.joint else _cells)(asked.references)
+    (_rivals if asked.ewma else _joint if asked.joint else _cells)(asked.references)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def grid_moments(x):
         gain = (1.0 + 2.0 * PHI * theta + theta**2) / (1.0 - PHI**2)
         sd = S * np.sqrt(df / (df - 2.0) * gain)
         log += stats.norm.logpdf(x[0], C / (1.0 - PHI), sd) - 0.5 * np.log(1.0 - PHI**2)
-        logs.append(np.where(-theta <= PHI, log, -np.inf) if theta else log)
+        logs.append(np.where(PHI > 0.7, log, -np.inf) if theta else log)
     weight = np.exp(np.array(logs) - np.max(logs))
     weight /= weight.sum()
     both = []
