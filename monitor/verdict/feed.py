@@ -5,6 +5,12 @@ forward and wrong marks are red at once: dollars are reckoned by them tonight, a
 nights (December 2025 to May 2026) no forward lay further outside parity than 2.8 bp, no future
 further from its options' forward than 6.7 bp, and no marks further from the book than 0.94
 half-spreads. The rest is amber, and red only when it has blinded for too long.
+
+Of all 1,208 recorded chains one lies beyond the 3 bp of parity (ETH, 13 January 15:35, 3.5 bp), 96
+(BTC) and 99 (ETH) in a hundred lie within the bounds. A forward wrong by 20 bp is found by 3 bp at
+.99 of BTC's expiries of one to two months and .96 of ETH's, at .53 and .26 of those beyond three
+months, whose spreads are wider; a limit of 4 bp would spare that chain and miss as many again of
+ETH's (.91), one of 6 bp would find .78.
 """
 
 from __future__ import annotations
