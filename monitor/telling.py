@@ -18,6 +18,7 @@ from monitor.incidents.matching import Route
 from monitor.incidents.news import Plan, plan
 from monitor.store import SchemaState, Store, open_store
 from monitor.store.news import Desk, board_rows, gather
+from monitor.store.outbox import Outbox
 from monitor.verdict.base import Severity
 
 CADENCE = "day"  # of the streams on the desk's board
@@ -62,7 +63,7 @@ def tell(
 
     gather(store, decide, now=now, before=now - older_than)
     return deliver_pending(
-        store,
+        Outbox(store),
         routes_of(config),
         now=now,
         addresses=addresses_of(config),

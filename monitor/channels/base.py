@@ -85,14 +85,6 @@ class Outbox(Protocol):
         """Release a message after a round of attempts."""
 
 
-class HasOutbox(Protocol):
-    """A store, as far as delivery knows one."""
-
-    @property
-    def outbox(self) -> Outbox:
-        """Its messages."""
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How patient delivery is.

@@ -14,7 +14,6 @@ from types import MappingProxyType
 
 from monitor.channels.base import (
     DeliveryReport,
-    HasOutbox,
     Letter,
     Limits,
     Outbox,
@@ -46,7 +45,7 @@ class _Try:
 
 
 def deliver_pending(
-    store: HasOutbox,
+    outbox: Outbox,
     routes: Mapping[str, Sequence[str]],
     *,
     now: datetime,
@@ -58,7 +57,8 @@ def deliver_pending(
 
     Parameters
     ----------
-    store : a store
+    outbox : Outbox
+        Of a store.
     routes : mapping of severity to sequence of str
         Apprise addresses, for messages that name no receivers. A message of a severity without any
         goes to the log and counts as sent.
@@ -81,10 +81,10 @@ def deliver_pending(
     our commit; the second then bears the same key. A message that some receivers had and another
     cannot get waits for that one alone.
     """
-    work = _Round(store.outbox, routes, addresses, now, sender, limits)
+    work = _Round(outbox, routes, addresses, now, sender, limits)
     ends: dict[str, list[str]] = {SENT: [], PENDING: [], DEAD: []}
     reasons: dict[str, str] = {}
-    for message in store.outbox.due(now, limit=limits.batch):
+    for message in outbox.due(now, limit=limits.batch):
         if not work.claim(message):
             continue  # another deliverer was faster
         state, reason = work.deliver(message)

@@ -337,10 +337,11 @@ def outbox(
 ) -> None:
     """Messages that wait for delivery or lie in dead-letter, each with the reason."""
     from monitor.store.frames import messages_frame
+    from monitor.store.outbox import Outbox
 
     if revive is not None:
         with desk_of(context).store() as store:
-            store.outbox.revive(revive, now=datetime.now(UTC))
+            Outbox(store).revive(revive, now=datetime.now(UTC))
         print(f"message {revive} will be tried again")
         return
     with desk_of(context).store(readonly=True) as store:

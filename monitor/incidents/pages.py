@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from html import escape
-from typing import TYPE_CHECKING
 
 from monitor.conventions import from_ms
 from monitor.incidents.base import Event, Incident, State
+from monitor.incidents.letter import Digest, Item
 from monitor.incidents.runbook import page_of
 from monitor.incidents.words import counted, place
-
-if TYPE_CHECKING:
-    from monitor.incidents.digest import Digest, Item
 
 _COLOURS = {"red": "#b3261e", "amber": "#9a6700", "info": "#57606a"}
 _STATUS_COLOURS = {

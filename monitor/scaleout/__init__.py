@@ -14,8 +14,8 @@ before the ones they look back on are there; one worker a stream, which two stre
 leave idle, and whose death would cost a stream.
 """
 
+from monitor.scaleout.spread import assessed as assessed
 from monitor.scaleout.units import ENGINES as ENGINES
 from monitor.scaleout.units import Lookback as Lookback
 from monitor.scaleout.units import Unit as Unit
 from monitor.scaleout.units import WorkerLost as WorkerLost
-from monitor.scaleout.units import assessed as assessed

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import Connection
 
@@ -21,9 +20,6 @@ from monitor.store.address import (
 )
 from monitor.store.dictionary import Dictionary
 from monitor.store.migrate import SchemaState
-
-if TYPE_CHECKING:
-    from monitor.store.outbox import Outbox
 
 
 class Store:
@@ -52,13 +48,6 @@ class Store:
     def dialect(self) -> str:
         """``sqlite`` or ``postgresql``."""
         return self._engine.dialect.name
-
-    @property
-    def outbox(self) -> Outbox:
-        """The messages waiting for delivery."""
-        from monitor.store.outbox import Outbox  # it is built on this module
-
-        return Outbox(self)
 
     def check(self) -> SchemaState:
         """Return where the database's schema stands against this code's.

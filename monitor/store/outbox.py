@@ -62,7 +62,7 @@ class QueuedMessage:
 
 
 class Outbox:
-    """The messages of one store; made by `Store.outbox`."""
+    """The messages of one store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -101,7 +101,7 @@ def _work_and_die(database: str, address: str, number: int, boundary: str) -> No
         queue(store, number)
         if boundary == "queued":
             _die()
-        deliver_pending(store, {"red": [address]}, now=now, sender=send)
+        deliver_pending(Outbox(store), {"red": [address]}, now=now, sender=send)
     if boundary == ANYWHERE:
         signal.pause()
     _die()

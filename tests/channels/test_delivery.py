@@ -19,6 +19,7 @@ from monitor.channels.base import Letter
 from monitor.errors import UnknownNameError
 from monitor.incidents.base import Message
 from monitor.store import Store, open_store
+from monitor.store.outbox import Outbox
 from monitor.store.writer import record_job
 from monitor.verdict.base import Severity
 from tests.channels.receivers import MailBox, WebHook, mail_box, web_hook
@@ -65,7 +66,7 @@ def deliver(
     store: Store, *urls: str, after_s: float = 0.0, limits: Limits = LIMITS
 ) -> DeliveryReport:
     at = WALL + timedelta(seconds=after_s)
-    return deliver_pending(store, {"red": urls}, now=at, limits=limits)
+    return deliver_pending(Outbox(store), {"red": urls}, now=at, limits=limits)
 
 
 def log_of(store: Store) -> list[dict[str, object]]:
@@ -121,7 +122,7 @@ def test_a_message_is_sent_once(store: Store, hook: WebHook) -> None:
 def test_every_severity_goes_its_own_way_and_the_loudest_first(store: Store, hook: WebHook) -> None:
     queue(store, *(make_message(s.value, s) for s in Severity))
     routes = {s.value: (hook.url,) for s in (Severity.AMBER, Severity.RED)}
-    report = deliver_pending(store, routes, now=WALL, limits=LIMITS)
+    report = deliver_pending(Outbox(store), routes, now=WALL, limits=LIMITS)
     assert report.sent == ("red", "amber", "info")
     assert [p["dedup_key"] for p in hook.received] == ["red", "amber"]
     assert [p["type"] for p in hook.received] == ["failure", "warning"]
@@ -168,7 +169,7 @@ def test_waits_double_up_to_the_longest(store: Store) -> None:
     queue(store, make_message("k1"))
     waits, at = [], WALL
     for _ in range(5):
-        deliver_pending(store, {"red": ["json://h"]}, now=at, sender=refuse, limits=limits)
+        deliver_pending(Outbox(store), {"red": ["json://h"]}, now=at, sender=refuse, limits=limits)
         (row,) = log_of(store)
         due = datetime.fromisoformat(str(row["next_attempt_wall"]))
         waits.append((due - at).total_seconds())
@@ -190,7 +191,7 @@ def test_after_the_last_attempt_a_message_lies_in_dead_letter_with_its_reason(
     assert "500" in str(row["last_error"]) and "gave up after 3 attempts" in str(row["last_error"])
     assert "dead letter k1" in caplog.text
     assert deliver(store, hook.url, after_s=1e6) == DeliveryReport()
-    assert store.outbox.counts() == {"pending": 0, "sent": 0, "dead": 1}
+    assert Outbox(store).counts() == {"pending": 0, "sent": 0, "dead": 1}
 
 
 def test_a_dead_message_can_be_revived(store: Store, hook: WebHook) -> None:
@@ -198,8 +199,8 @@ def test_a_dead_message_can_be_revived(store: Store, hook: WebHook) -> None:
     queue(store, make_message("k1"))
     deliver(store, hook.url, limits=Limits(max_attempts=1))
     with pytest.raises(UnknownNameError, match="k1"):
-        store.outbox.revive("k2", now=WALL)
-    store.outbox.revive("k1", now=WALL)
+        Outbox(store).revive("k2", now=WALL)
+    Outbox(store).revive("k1", now=WALL)
     assert deliver(store, hook.url).sent == ("k1",)
 
 
@@ -342,7 +343,7 @@ def test_whatever_receivers_do_every_message_arrives_or_lies_dead_with_its_reaso
             deliver(opened, *urls.values(), after_s=86_400.0 * day, limits=limits)
     with open_store(database) as opened:
         rows = log_of(opened)
-        assert opened.outbox.counts()["pending"] == 0
+        assert Outbox(opened).counts()["pending"] == 0
     names = {target_name(url): kind for kind, url in urls.items()}
     assert len(rows) == 2 * len(keys)
     ends = set()
@@ -367,11 +368,11 @@ def test_a_message_that_somebody_is_sending_is_left_to_them(store: Store) -> Non
     inner: list[DeliveryReport] = []
 
     def send(url: str, message: Letter, timeout_s: float) -> Outcome:
-        inner.append(deliver_pending(store, {"red": [url]}, now=WALL, sender=send))
+        inner.append(deliver_pending(Outbox(store), {"red": [url]}, now=WALL, sender=send))
         return Outcome(True)
 
     queue(store, make_message("k1"))
-    report = deliver_pending(store, {"red": ["json://h"]}, now=WALL, sender=send)
+    report = deliver_pending(Outbox(store), {"red": ["json://h"]}, now=WALL, sender=send)
     assert (report.sent, inner) == (("k1",), [DeliveryReport()])
 
 
@@ -379,8 +380,8 @@ def test_a_deliverer_that_died_is_replaced_when_its_claim_runs_out(
     store: Store, hook: WebHook
 ) -> None:
     queue(store, make_message("k1"))
-    (message,) = store.outbox.due(WALL, limit=10)
-    assert store.outbox.claim(message.number, now=WALL, until=WALL + timedelta(seconds=180))
-    assert not store.outbox.claim(message.number, now=WALL, until=WALL + timedelta(seconds=999))
+    (message,) = Outbox(store).due(WALL, limit=10)
+    assert Outbox(store).claim(message.number, now=WALL, until=WALL + timedelta(seconds=180))
+    assert not Outbox(store).claim(message.number, now=WALL, until=WALL + timedelta(seconds=999))
     assert deliver(store, hook.url, after_s=100) == DeliveryReport()
     assert deliver(store, hook.url, after_s=181).sent == ("k1",)

@@ -13,6 +13,7 @@ import pytest
 
 from monitor.channels import deliver_pending
 from monitor.store import open_store
+from monitor.store.outbox import Outbox
 from tests.channels.children import ANSWERED, ANYWHERE, BOUNDARIES, key_of, queue
 from tests.channels.receivers import web_hook
 from tests.store.build import WALL
@@ -42,8 +43,8 @@ def test_killed_deliverers_lose_nothing_and_repeat_only_under_the_same_key(
         # Twice: a claim of the last child runs out with its hour.
         for hour in range(2):
             after = timedelta(hours=kills + hour)
-            deliver_pending(store, {"red": [hook.url]}, now=WALL + after)
-        assert store.outbox.counts() == {"pending": 0, "sent": kills, "dead": 0}
+            deliver_pending(Outbox(store), {"red": [hook.url]}, now=WALL + after)
+        assert Outbox(store).counts() == {"pending": 0, "sent": kills, "dead": 0}
         seen = Counter(payload["dedup_key"] for payload in hook.received)
     assert set(seen) == {key_of(n) for n in range(kills)}  # a deduplicating receiver sees each once
     # Only a child killed between the receiver's answer and our commit makes us say it again.

@@ -13,6 +13,7 @@ import pytest
 from monitor.config import load_config
 from monitor.incidents.base import Event
 from monitor.store import open_store
+from monitor.store.outbox import Outbox
 from monitor.store.watch import expect
 from monitor.store.writer import record_job, write_assessment
 from monitor.verdict.base import Severity
@@ -104,7 +105,7 @@ def test_the_outbox_shows_what_was_given_up_and_tries_it_again(incident: str) ->
             ended_wall=NOW,
             messages=[make_message("k1")],
         )
-        store.outbox.settle(
+        Outbox(store).settle(
             1, state="dead", next_attempt=NOW, error="refused", now=NOW, attempted=True
         )
     (row,) = data("alerts", "outbox")

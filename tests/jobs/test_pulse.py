@@ -22,6 +22,7 @@ from monitor.replay import replay
 from monitor.sandbox import Sandbox, VirtualClock
 from monitor.store import open_store
 from monitor.store.frames import alerts_frame, parameters_frame, status_frame
+from monitor.store.outbox import Outbox
 from monitor.watchdog import watch
 from tests.conftest import evening_ms
 
@@ -68,7 +69,7 @@ def test_a_pulse_keeps_the_structure_of_the_night_and_refreshes_its_states(
         states = frame[frame["parameter"] == "v0"].set_index("as_of")["value"]
         board = status_frame(store)
         assert alerts_frame(store).empty
-        assert store.outbox.counts() == {"pending": 0, "sent": 0, "dead": 0}
+        assert Outbox(store).counts() == {"pending": 0, "sent": 0, "dead": 0}
         past = past_of(store, Stream("deribit", "BTC", PULSE), "2026-01-06T07:00:00Z")
     # Structure to the bit; the state has moved with the market.
     (kappa,) = set(fitted.values())

@@ -281,7 +281,7 @@ def test_a_message_that_waits_for_an_hour_is_a_trouble_and_a_dead_one_is_red(
     assert found.troubles[0].startswith("1 message undelivered (1 waiting) since 2026-06-03 23:15")
     assert "451 try again later" in found.troubles[0]
     assert ("open", "amber", "job") in stated(store)
-    (number,) = (m.number for m in store.outbox.due(at + DAY, limit=9) if m.key == "k1")
+    (number,) = (m.number for m in Outbox(store).due(at + DAY, limit=9) if m.key == "k1")
     Outbox(store).settle(
         number, state="dead", next_attempt=at, error="gave up", now=at, attempted=True
     )
