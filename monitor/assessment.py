@@ -72,7 +72,7 @@ def streams_of(models: Iterable[str], inventory: Mapping[str, ModelUse], *, mark
 
 
 # Both coins of the default configuration.
-_DEFAULT_MODELS = ("black", "adhoc", "svi", "heston")
+_DEFAULT_MODELS = tuple(DEFAULT_INVENTORY)  # every model quick enough for a night
 _DEFAULT_STREAMS = streams_of(_DEFAULT_MODELS, DEFAULT_INVENTORY, markets=2)
 
 

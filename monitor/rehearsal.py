@@ -29,6 +29,7 @@ from monitor.store.frames import alerts_frame, status_frame
 
 QUIET_NIGHTS = 60
 UNDERLYING = "BTC"  # one is enough to see the whole way, in half the time
+MODELS = ("black", "adhoc", "svi", "heston")  # rivals enough to see, in a third of the time
 TIME_OF_NIGHT = timedelta(hours=22, minutes=30)
 Standing = tuple[str, str, str]  # severity, state, cause of an incident
 _MARK = "misspec-demo"  # a folder with this file is ours to begin afresh
@@ -217,6 +218,7 @@ class Rehearsal:
             f"home = {json.dumps(str(self.home))}",
             f"database_url = {json.dumps(f'sqlite:///{self.home}/misspec.db')}",
             f'underlyings = ["{UNDERLYING}"]',
+            f"models = {json.dumps(MODELS)}",
         ]
         if url is not None:
             lines += ["[venues.deribit]", f'url = "{url}"']

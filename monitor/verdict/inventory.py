@@ -43,5 +43,12 @@ DEFAULT_INVENTORY: dict[str, ModelUse] = {
     "black": ModelUse("benchmark"),
     "adhoc": ModelUse("benchmark"),
     "svi": ModelUse("marking", max_rmse_iv=0.01, min_inside_share=0.85),
+    "ssvi": ModelUse("benchmark"),
+    "sabr": ModelUse("benchmark"),
     "heston": ModelUse("hedging", max_rmse_iv=0.06),
+    "bates": ModelUse("benchmark"),
+    "merton": ModelUse("benchmark"),
+    "kou": ModelUse("benchmark"),
+    "variance_gamma": ModelUse("benchmark"),
+    "svcj": ModelUse("benchmark"),
 }

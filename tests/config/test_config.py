@@ -12,6 +12,7 @@ import pytest
 from monitor.assessment import Rules
 from monitor.config import Config, load_config
 from monitor.errors import ConfigurationError, UnknownNameError, UsageError
+from monitor.models import MODELS
 from monitor.venues import VENUES
 from monitor.verdict.base import Severity
 from monitor.verdict.inventory import DEFAULT_INVENTORY
@@ -33,6 +34,14 @@ def written(folder: Path, text: str) -> Path:
 
 def test_the_defaults_are_the_rules_own() -> None:
     assert load_config().rules().digest() == Rules().digest()
+
+
+def test_every_nightly_model_is_judged_and_two_are_used() -> None:
+    config = load_config()
+    nightly = {name for name, model in MODELS.items() if model.cadence == "nightly"}
+    assert set(config.models) == set(config.inventory) == nightly
+    used = {name: use.purpose for name, use in config.inventory.items() if use.pages}
+    assert used == {"svi": "marking", "heston": "hedging"}
 
 
 def test_every_rule_can_be_set() -> None:
@@ -69,7 +78,7 @@ def test_the_example_file_names_every_key() -> None:
 
 
 def test_the_budget_is_shared_by_all_that_may_page(tmp_path: Path) -> None:
-    # Two coins, each with the smile, svi and heston; the benchmarks of the default never page.
+    # Two coins, each with the smile, svi and heston; the nine benchmarks of the default never page.
     assert load_config().rules().drift.streams == 6
     text = 'underlyings = ["BTC"]\nmodels = ["black", "svi", "bates"]\n'
     assert load_config(written(tmp_path, text)).rules().drift.streams == 2

@@ -154,7 +154,7 @@ def test_a_snapshot_that_ends_worker_after_worker_is_named(
 
 
 def test_what_travels_is_less_than_a_megabyte(chains: list[Snapshot]) -> None:
-    night = measure_snapshot(chains[0], Rules())
+    night = measure_snapshot(chains[0], Rules(models=("black", "adhoc", "svi", "heston")))
     assert len(pickle.dumps(night)) < 700_000
     assert len(pickle.dumps(judge_unit(night, ALONE))) < 1_000_000
 
