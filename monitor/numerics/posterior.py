@@ -6,8 +6,9 @@ What is measured is what wanders and the noise of tonight's mids on top of it. S
 autoregression: what the noise adds, the next night takes back, :math:`\theta < 0`. It looks less
 persistent from night to night than it is from week to week, and limits that know autoregressions
 alone are left .53 of the time where .22 is stated (60 nights, phi = .85, two fifths of the variance
-noise; now .35), and the smile's own at .041 stated in 9 of 25 worlds where nothing happens (now 4).
-What is left is the price of sixty nights, which hardly tell.
+noise; now .38), and the smile's own at .041 stated in 9 of 25 worlds where nothing happens (now 6).
+What is left is the price of sixty nights, which hardly tell: with odds of .6 on noise it is 4 of
+25, and one put wing of six by one vol point is not found any more.
 
 The likelihood is that of the whole reference, its first value included. The prior is flat in c and
 in the log of the scale, and Jeffreys' in phi, (1 - phi^2)^(-1/2). Of it, the flat prior and the one
@@ -34,9 +35,9 @@ TAILS = (3.0, 6.0, 100.0)
 TAIL_WEIGHTS = (0.25, 0.25, 0.5)
 # Moving averages: -.3 to -.6 is what noise of a fifth to a half of the variance makes of phi = .8
 # to .9, as nightly risk reversals and butterflies have it. What lies under noise is meant to
-# wander: else streams of phi = 0 pay for it (.16 of .22), and so they do not (.19).
+# wander: else streams of phi = 0 pay for it (.16 of .22 at even odds), and so they do not (.21).
 MOVING = (0.0, -0.3, -0.6)
-MOVING_WEIGHTS = (0.4, 0.3, 0.3)
+MOVING_WEIGHTS = (0.7, 0.15, 0.15)
 _WANDERS = 0.7
 _MAX_PHI = 0.99
 # Proposals have tails of their own and are wider than the normal approximation, so that no draw

@@ -34,9 +34,9 @@ What the budget of one of six streams (0.041 in 91 nights) buys: share of steps 
     120   0.5   .02/.21/.47   .16/.60/.91   .41/.93/1     .74/1/1       .99/1/1
 
 Since limits know noise on top of what wanders (`monitor.numerics.posterior`), 60 nights of normal
-innovations, 60 references of 60 futures: .190, .200 and .201 at phi 0, .5 and .8, and t(5) at .5
-.287; 40 references of what wanders by phi .85 or .9 under noise of .4 or .5 of the variance: .345
-and .385, before .530 and .585. The tables above and below are of before.
+innovations, 40 references of 60 futures: .206 and .232 at phi 0 and .8; of what wanders by phi .85
+or .9 under noise of .4 or .5 of the variance .378 and .405, before .530 and .585. The tables above
+and below are of before.
 
 Three headlines together (60 nights, phi 0.5, 40 references): .172, .136, .132 of .221 at
 correlations of 0, .5 and .9 of their innovations.
