@@ -32,20 +32,20 @@ def test_a_backfill_goes_on_where_it_was_stopped(
     empty: Any, recorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MISSPEC_MODELS", "black")
-    judged, calls = recorded_passes.run_pass, []
+    written, calls = recorded_passes.write_assessment, []
 
     def interrupted(*args: Any, **kwargs: Any) -> Any:
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return judged(*args, **kwargs)
+        return written(*args, **kwargs)
 
-    monkeypatch.setattr(recorded_passes, "run_pass", interrupted)
+    monkeypatch.setattr(recorded_passes, "write_assessment", interrupted)
     stopped = empty("backfill", "--archive", str(recorded))
     assert stopped.code == 1
     assert stopped.out == ""
     assert "stopped after 2 of 4 snapshots; they are kept" in stopped.err
-    monkeypatch.setattr(recorded_passes, "run_pass", judged)
+    monkeypatch.setattr(recorded_passes, "write_assessment", written)
     assert empty("backfill", "--archive", str(recorded)).out.startswith(
         "4 snapshots: 2 stored before, 2 new"
     )

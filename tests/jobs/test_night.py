@@ -6,7 +6,7 @@ import asyncio
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +120,17 @@ def test_yesterdays_chain_in_a_new_slot_is_no_data(
     ids=lambda value: value.kind if isinstance(value, Fault) else "",
 )
 def test_a_night_without_usable_data_is_inconclusive_and_told(
-    tmp_path: Path, world: Any, after_a_night: Path, fault: Fault, said: str
+    tmp_path: Path,
+    world: Any,
+    after_a_night: Path,
+    fault: Fault,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # There is a board from before, and it must not stay as it is.
     shutil.copytree(after_a_night, tmp_path, dirs_exist_ok=True)
+    # A venue whose clock is not heard either is placed by ours, which went on by a day as its did.
+    monkeypatch.setattr(jobs, "now", lambda: datetime.now(UTC) + timedelta(days=1))
     with desk(tmp_path, world, evening_ms(1), fault) as config:
         result = night(config)
         found = board(config)
