@@ -81,7 +81,9 @@ export PATH
 if [ "${1:-}" = test ]; then
     shift
     cd "$root"
-    # A file's tests stay together: they share what is costly to set up.
-    exec "$venv/bin/python" -m pytest -n logical --dist loadfile "$@"
+    # A file's tests stay together: they share what is costly to set up. One process more than there
+    # are cores, for many a test waits for another process.
+    workers=$("$venv/bin/python" -c 'import os; print((os.cpu_count() or 1) + 1)')
+    exec "$venv/bin/python" -m pytest -n "$workers" --dist loadfile "$@"
 fi
 exec "$venv/bin/misspec" "$@"
