@@ -34,7 +34,7 @@ from monitor.validation.record import (
     stability,
 )
 from monitor.validation.rivals import IN_SAMPLE, OUT_OF_SAMPLE, losses_frame, ranking
-from monitor.verdict.inventory import ModelUse
+from monitor.verdict.inventory import DEFAULT_INVENTORY, ModelUse
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from monitor.store import Store
 
 NIGHTS = 90  # that a review looks back over
+WEEKLY = tuple(name for name in MODELS if name not in DEFAULT_INVENTORY)  # too slow for a night
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,7 +253,11 @@ def _refitted(
     archive: Sequence[Path],
     models: Sequence[str],
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return held-out errors of every model on the last archived chain, and why there are none."""
+    """Return held-out errors on the last archived chain, and why there are none.
+
+    Of every model that is judged, and of those too slow for a night: the week is when they are
+    asked whether what they add would foretell anything.
+    """
     import pandas as pd
 
     from monitor.archive.index import list_snapshots
@@ -281,7 +286,7 @@ def _refitted(
             **vars(folds.held_out(MODELS[m], quotes, settings=config.calibration)),
             "as_of": pd.Timestamp(snapshot.as_of_ms, unit="ms", tz="UTC"),
         }
-        for m in models
+        for m in (*models, *(name for name in WEEKLY if name not in models))
         if m in MODELS
     ]
     return pd.DataFrame(rows), []

@@ -14,6 +14,8 @@ from monitor.report.validation import as_html, as_markdown, write_review
 from monitor.store import open_store
 from monitor.store.reviews import forwards_frame, verdicts_frame
 from monitor.store.watch import beats_since, expected
+from monitor.validation import weekly
+from monitor.validation.folds import HeldOut
 from monitor.validation.record import ljung_box
 from monitor.validation.weekly import review
 from tests.cli.conftest import run
@@ -168,3 +170,22 @@ def test_the_flow_ends_completed_with_a_record_and_failed_without(record, monkey
     assert done.is_completed() and "1 streams reviewed" in done.message
     none = asyncio.run(_weekly(datetime(2001, 1, 1, tzinfo=UTC)))
     assert none.is_failed()
+
+
+def test_models_too_slow_for_a_night_are_held_out_beside_those_judged(
+    recorded, monkeypatch, tmp_path
+):
+    asked = []
+
+    def noted(model, quotes, *, settings):
+        asked.append(model.name)
+        return HeldOut(model.name, 0.01, 0.02, float("nan"), quotes.n, 0)
+
+    monkeypatch.setattr(weekly.folds, "held_out", noted)
+    monkeypatch.setenv("MISSPEC_HOME", str(tmp_path))
+    until = datetime(2030, 1, 1, tzinfo=UTC)
+    frame, why = weekly._refitted(
+        load_config(None), "deribit", "BTC", until, [recorded], ["svi", "heston"]
+    )
+    assert asked == ["svi", "heston", "double_heston", "local_vol", "rough_heston"]
+    assert frame["model"].tolist() == asked and not why
