@@ -6,7 +6,7 @@ import os
 import pickle
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -97,9 +97,9 @@ def test_a_unit_looks_back_when_those_before_it_are_done_with(chains: list[Snaps
 
 
 def test_what_an_expert_left_out_is_measured_again(chains: list[Snapshot]) -> None:
-    asked: Callable[[Unit[Any]], Lookback] = lambda _: Lookback(  # noqa: E731
-        Past(), Rules(models=("adhoc",)), STREAM, "2026-01-05", anew=True
-    )
+    def asked(_: Unit[Any]) -> Lookback:
+        return Lookback(Past(), Rules(models=("adhoc",)), STREAM, "2026-01-05", anew=True)
+
     for workers in (1, 2):
         ((_, found),) = assessed([Unit(0, chains[0])], RULES, asked, workers=workers)
         assert found is not None
