@@ -57,6 +57,7 @@ class Names:
             (self.score, f"headline:{headline}"),
             (self.limit, f"cusum:{headline}"),
             (self.limit, f"step:{headline}"),
+            (self.limit, f"jump:{headline}"),
         )
 
 

@@ -8,6 +8,7 @@ The same is said of a model's headlines and, under names of their own, of the sm
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from functools import partial
 from typing import Literal
 
@@ -108,8 +109,9 @@ def _limit(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     def both(metric: Metric, evidence: Evidence, name: str, found: Found) -> Iterator[Outcome]:
         assert found.limits is not None
         n = len(found.stream.reference)
-        yield metric.value(evidence, found.limits.cusum, scope=f"cusum:{name}", n=n)
-        yield metric.value(evidence, found.limits.step, scope=f"step:{name}", n=n)
+        for chart in fields(found.limits):
+            limit = getattr(found.limits, chart.name)
+            yield metric.value(evidence, limit, scope=f"{chart.name}:{name}", n=n)
 
     for group, law in groups:
         if group.law is not None and group.found:
@@ -162,9 +164,10 @@ def _register(level: Literal["market", "model"], prefix: str, whose: str) -> Non
     register(
         f"{prefix}change_score",
         "limits",
-        f"The nearer to its limit of two charts of each of {whose} headlines, signed: cumulative "
-        "sum and likeliest step of the last eight nights. Beyond 1 in size the headline has left "
-        "its reference. Scope: the headline. n: reference nights.",
+        f"The nearest to its limit of three charts of each of {whose} headlines, signed: "
+        "cumulative sum, likeliest step of the last eight nights, jump that the last two agree on. "
+        "Beyond 1 in size the headline has left its reference. Scope: the headline. n: reference "
+        "nights.",
         f"{CHARTS}; limits simulated jointly, see numerics.limits",
         _score,
     )
@@ -205,8 +208,8 @@ def _register(level: Literal["market", "model"], prefix: str, whose: str) -> Non
         f"{prefix}change_limit",
         unit="1",
         level=level,
-        definition="Limits of each headline's cumulative sum and step, and the number of the law "
-        "that they follow from. n: reference nights.",
+        definition="Limits of each headline's cumulative sum, step and jump, and the number of the "
+        "law that they follow from. n: reference nights.",
         source="Simulated from what the references leave possible; see numerics.limits",
         needs="20 nights",
         after=True,

@@ -23,19 +23,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.arrays import BoolArray, FloatArray, IntArray
-from monitor.numerics.charts import cusum, fit_autoregression, likeliest_steps, tamed
+from monitor.numerics.charts import (
+    confirmed_jumps,
+    cusum,
+    fit_autoregression,
+    likeliest_steps,
+    tamed,
+)
 from monitor.numerics.posterior import posterior_draws
 from monitor.numerics.selfstart import Scores, predictive_scores
 
 # Raised by hand whenever anything changes what limits come out: stored limits carry it.
-RECIPE = 4
+RECIPE = 5
 # Innovations' correlations come from one reference; pulled towards none, where limits are widest.
 _SHRINK = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of one stream's two charts; a statistic of size above its limit is an alarm.
+    """Limits of one stream's three charts; a statistic of size above its limit is an alarm.
 
     Attributes
     ----------
@@ -43,19 +49,22 @@ class Limits:
         For the cumulative sum.
     step : float
         For the likeliest step.
+    jump : float
+        For the jump that two nights agree on.
     """
 
     cusum: float
     step: float
+    jump: float
 
 
 @dataclass(frozen=True, slots=True)
 class Charted:
-    """One stream's charts over T nights; arrays of shape (T, c).
+    """Streams' charts over T nights; arrays of shape (T, c).
 
     Attributes
     ----------
-    cusum, step : ndarray
+    cusum, step, jump : ndarray
         Signed statistics.
     nights : ndarray
         How long the likeliest step has lasted.
@@ -63,20 +72,33 @@ class Charted:
 
     cusum: FloatArray
     step: FloatArray
+    jump: FloatArray
     nights: IntArray
 
     def score(self, limits: Sequence[Limits]) -> FloatArray:
         """Return the chart nearest to its limit, signed: an alarm where its size exceeds 1."""
-        sums = self.cusum / np.array([limit.cusum for limit in limits])
-        steps = self.step / np.array([limit.step for limit in limits])
-        return np.asarray(np.where(np.abs(sums) >= np.abs(steps), sums, steps))
+        against = np.stack(
+            [
+                self.cusum / np.array([limit.cusum for limit in limits]),
+                self.step / np.array([limit.step for limit in limits]),
+                self.jump / np.array([limit.jump for limit in limits]),
+            ]
+        )
+        nearest = np.argmax(np.abs(against), axis=0)
+        return np.asarray(np.take_along_axis(against, nearest[None], axis=0)[0])
+
+    @property
+    def highest(self) -> list[FloatArray]:
+        """The largest size that each chart of each column reaches, (c,) arrays."""
+        return [np.max(np.abs(x), axis=0) for x in (self.cusum, self.step, self.jump)]
 
 
 def chart(scores: Scores, *, two_sided: BoolArray | bool) -> Charted:
-    """Return both charts of scores."""
+    """Return the charts of scores."""
     u = tamed(scores.u)
     steps = likeliest_steps(u, scores.phi, two_sided=two_sided)
-    return Charted(cusum(u, two_sided=two_sided), steps.z, steps.nights)
+    jumps = confirmed_jumps(scores.u, scores.ahead, two_sided=two_sided)
+    return Charted(cusum(u, two_sided=two_sided), steps.z, jumps, steps.nights)
 
 
 def joint_limits(
@@ -120,14 +142,14 @@ def joint_limits(
         fit_autoregression(reference)  # refuses what leaves no innovations
         future = _futures(reference, normal[:, i], rng)
         charted = chart(predictive_scores([reference], future), two_sided=two_sided[i])
-        highest += [np.max(np.abs(charted.cusum), axis=0), np.max(np.abs(charted.step), axis=0)]
+        highest += charted.highest
     # Each chart at an equal share of the budget, then all scaled together to spend the whole of it.
     tops = np.array(highest)
     share = false_alarm_probability / len(tops)
     each = np.quantile(tops, 1.0 - share, axis=1)
     scale = np.quantile(np.max(tops / each[:, None], axis=0), 1.0 - false_alarm_probability)
-    limits = (each * scale).reshape(-1, 2)
-    return tuple(Limits(float(s), float(z)) for s, z in limits)
+    limits = (each * scale).reshape(-1, 3)
+    return tuple(Limits(*map(float, row)) for row in limits)
 
 
 def _futures(reference: FloatArray, normal: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,11 +45,15 @@ class Scores:
         As fitted before each night.
     deviation : ndarray
         Of each night's forecast, in the stream's own unit.
+    ahead : ndarray
+        Scores by what was foretold two nights before, the night between not looked at; 0 where
+        either night is absent.
     """
 
     u: FloatArray
     phi: FloatArray
     deviation: FloatArray
+    ahead: FloatArray
 
 
 def predictive_scores(
@@ -104,17 +109,24 @@ def _by_night(
     factor: FloatArray,
     lost: IntArray | int,
 ) -> Scores:
-    u, phis, deviations = np.empty((3, *y.shape))
+    u, phis, deviations, ahead = np.empty((4, *y.shape))
+    before: _Forecast | None = None
     for t in range(len(y)):
-        phi, expected, variance, dof = _foretold(sums, x, lost)
-        now = np.where(absent[t], expected, y[t])
-        deviation = np.sqrt(variance * factor[t])
-        u[t] = normal_score((now - expected) / deviation, dof)
-        phis[t], deviations[t] = phi, deviation
+        told = _foretold(sums, x, lost)
+        now = np.where(absent[t], told.value, y[t])
+        deviation = np.sqrt(told.variance * factor[t])
+        u[t] = normal_score((now - told.value) / deviation, told.dof)
+        if before is None:
+            ahead[t] = 0.0
+        else:
+            twice = _two_ahead(before, y[t], factor[t - 1], factor[t])
+            ahead[t] = np.where(absent[t] | absent[t - 1], 0.0, twice)
+        phis[t], deviations[t] = told.phi, deviation
         learnt = ~absent[t] & (np.abs(u[t]) < STRANGE)
         sums = sums + learnt * _terms(x, now)
         x = np.where(absent[t], x, y[t])
-    return Scores(u, phis, deviations)
+        before = told
+    return Scores(u, phis, deviations, ahead)
 
 
 def _at_once(
@@ -140,12 +152,16 @@ def _at_once(
     terms = np.where(teaches, _terms(before, y), 0.0)
     while True:
         learnt = np.concatenate([np.broadcast_to(sums[:, None], (6, 1, c)), terms[:, :-1]], axis=1)
-        phis, expected, variance, dof = _foretold(np.cumsum(learnt, axis=1), before, lost)
-        deviations = np.sqrt(variance * factor)
-        u = normal_score(np.where(absent, 0.0, (y - expected) / deviations), dof)
+        told = _foretold(np.cumsum(learnt, axis=1), before, lost)
+        deviations = np.sqrt(told.variance * factor)
+        u = normal_score(np.where(absent, 0.0, (y - told.value) / deviations), told.dof)
         strange = teaches & (np.abs(u) >= STRANGE)
         if not strange.any():
-            return Scores(u, phis, deviations)
+            ahead = np.zeros_like(u)
+            earlier = _Forecast(*(part[:-1] for part in told))
+            twice = _two_ahead(earlier, y[1:], factor[:-1], factor[1:])
+            ahead[1:] = np.where(absent[1:] | absent[:-1], 0.0, twice)
+            return Scores(u, told.phi, deviations, ahead)
         struck = np.flatnonzero(strange.any(axis=0))
         first = np.argmax(strange, axis=0)[struck]
         teaches[first, struck] = False
@@ -177,10 +193,50 @@ def _terms(x: FloatArray, y: FloatArray) -> FloatArray:
     return np.stack([np.ones_like(y), x, y, x * x, x * y, y * y])
 
 
-def _foretold(
-    sums: FloatArray, x: FloatArray, lost: IntArray | int
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return phi, the next value's expectation and variance, and degrees of freedom."""
+class _Forecast(NamedTuple):
+    """The next value as foretold, and what is needed to foretell the one after it.
+
+    Attributes
+    ----------
+    value, variance, dof
+        Of the next value.
+    phi, level, mean
+        Expected is ``level + phi (last - mean)``.
+    noise
+        The innovations' variance.
+    n, Sxx
+        Transitions learnt from, and the sum of their squares about `mean`.
+    away
+        ``last - mean``.
+    """
+
+    value: FloatArray
+    variance: FloatArray
+    dof: FloatArray
+    phi: FloatArray
+    level: FloatArray
+    mean: FloatArray
+    noise: FloatArray
+    n: FloatArray
+    Sxx: FloatArray
+    away: FloatArray
+
+
+def _two_ahead(told: _Forecast, y: FloatArray, between: FloatArray, now: FloatArray) -> FloatArray:
+    """Return the scores of values two nights after the last that they are foretold from.
+
+    To first order in the errors of level and slope; `between` and `now` are the factors of either
+    night's variance.
+    """
+    next_away = told.value - told.mean
+    expected = told.level + told.phi * next_away
+    learnt = (1.0 + told.phi) ** 2 / told.n + (next_away + told.phi * told.away) ** 2 / told.Sxx
+    variance = told.noise * (now * (1.0 + learnt) + told.phi**2 * between)
+    return normal_score((y - expected) / np.sqrt(variance), told.dof)
+
+
+def _foretold(sums: FloatArray, x: FloatArray, lost: IntArray | int) -> _Forecast:
+    """Return the next value's forecast from the sums of what was learnt."""
     n, sx, sy, sxx, sxy, syy = sums
     mx, my = sx / n, sy / n
     Sxx, Sxy, Syy = np.maximum(sxx - sx * mx, 1e-300), sxy - sx * my, syy - sy * my
@@ -188,8 +244,9 @@ def _foretold(
     dof = n - 2.0 - lost
     left = np.maximum(Syy - 2.0 * phi * Sxy + phi * phi * Sxx, 1e-300)
     away = x - mx
-    variance = left / dof * (1.0 + 1.0 / n + away * away / Sxx)
-    return phi, my + phi * away, variance, dof
+    noise = left / dof
+    variance = noise * (1.0 + 1.0 / n + away * away / Sxx)
+    return _Forecast(my + phi * away, variance, dof, phi, my, mx, noise, n, Sxx, away)
 
 
 def normal_score(z: FloatArray, dof: FloatArray) -> FloatArray:

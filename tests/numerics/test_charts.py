@@ -8,6 +8,7 @@ from monitor.numerics.charts import (
     ALLOWANCE,
     LEAST,
     WINDOW,
+    confirmed_jumps,
     cusum,
     evidence_of_change,
     fit_autoregression,
@@ -141,6 +142,15 @@ def test_a_step_is_recognised_with_its_onset_and_a_night_that_came_and_went_is_n
     found = likeliest_steps(step, phi, two_sided=True)
     assert (found.nights[-1], found.z[-1]) == (5, pytest.approx(4.0 * np.sqrt(2.0)))
     assert abs(likeliest_steps(flash, phi, two_sided=True).z[-1]) < 3.0
+
+
+def test_a_jump_is_what_two_nights_agree_on_and_no_more_than_either_says():
+    u = np.array([0.5, 6.0, 2.0, -4.0, 1.0])[:, None]
+    ahead = np.array([0.0, 0.1, 5.0, -1.0, -3.0])[:, None]
+    found = confirmed_jumps(u, ahead, two_sided=True)[:, 0]
+    np.testing.assert_array_equal(found, [0.0, 0.1, 5.0, 0.0, -3.0])
+    risen = confirmed_jumps(u, ahead, two_sided=False)[:, 0]
+    np.testing.assert_array_equal(risen, [0.0, 0.1, 5.0, 0.0, 0.0])
 
 
 def test_evidence_of_no_change_is_on_the_average_no_more_than_the_nights_that_passed():

@@ -1,5 +1,6 @@
 """Joint limits: what they depend on, and the price in false alarms that they keep."""
 
+from dataclasses import astuple
 from itertools import pairwise
 
 import numpy as np
@@ -40,7 +41,7 @@ def reference():
 def test_limits_do_not_depend_on_the_unit_or_the_origin_of_the_values(reference):
     (one,), (other,) = limits_of(reference), limits_of(3.0 + 0.01 * reference)
     # The same draws, scaled: only rounding differs, magnified by the shift.
-    assert (other.cusum, other.step) == pytest.approx((one.cusum, one.step), rel=1e-9)
+    assert astuple(other) == pytest.approx(astuple(one), rel=1e-9)
 
 
 def test_limits_follow_from_reference_and_seed_alone(reference):
@@ -52,8 +53,8 @@ def test_stored_limits_are_those_of_this_recipe():
     # Runs keep limits and later nights read them. Where these numbers move, raise RECIPE.
     x = np.sin(np.arange(60.0) ** 2)
     (found,) = limits_of(x, paths=200)
-    assert RECIPE == 4
-    assert (found.cusum, found.step) == pytest.approx((4.95231, 3.15948), abs=1e-5)
+    assert RECIPE == 5
+    assert astuple(found) == pytest.approx((5.08136, 3.28874, 1.77565), abs=1e-5)
 
 
 def test_limits_are_wider_for_rarer_alarms_longer_horizons_and_more_streams(reference):
@@ -63,6 +64,7 @@ def test_limits_are_wider_for_rarer_alarms_longer_horizons_and_more_streams(refe
     for narrow, wide in [*pairwise(by_rarity), *pairwise(by_horizon), *pairwise(by_company)]:
         assert wide.cusum > narrow.cusum
         assert wide.step > narrow.step
+        assert wide.jump > narrow.jump
 
 
 def test_streams_that_move_as_one_need_hardly_wider_limits_than_one(reference):
@@ -86,16 +88,19 @@ def test_the_correlation_of_innovations_is_found_on_the_nights_shared_and_drawn_
     np.testing.assert_array_equal(apart, np.eye(2))
 
 
-def test_a_score_is_the_nearer_of_two_charts_to_its_limit_with_its_sign():
+def test_a_score_is_the_nearest_of_three_charts_to_its_limit_with_its_sign():
     u = np.array([0.0, 1.5, -2.0, -2.0])[:, None]
-    charted = chart(Scores(u, np.full_like(u, 0.5), np.ones_like(u)), two_sided=True)
+    ahead = np.array([0.0, 1.5, 1.0, -1.2])[:, None]
+    charted = chart(Scores(u, np.full_like(u, 0.5), np.ones_like(u), ahead), two_sided=True)
     # Sums: 0; 1 up; 1.5 down; 3 down. Steps: nothing; (0 + .75) / 1.118 (two nights); then down
     # (1.5 - 1) / 1.118 is less than what the sum has; last (-2 - 1) / 1.118 = -2.683.
     np.testing.assert_allclose(charted.cusum[:, 0], [0.0, 1.0, -1.5, -3.0])
     assert charted.step[-1, 0] == pytest.approx(-3.0 / np.sqrt(1.25))
-    by_sum = charted.score([Limits(cusum=2.0, step=100.0)])[-1, 0]
-    by_step = charted.score([Limits(cusum=100.0, step=2.0)])[-1, 0]
-    assert (by_sum, by_step) == pytest.approx((-1.5, -1.5 / np.sqrt(1.25)))
+    np.testing.assert_allclose(charted.jump[:, 0], [0.0, 0.0, 1.0, -1.2])
+    by_sum = charted.score([Limits(cusum=2.0, step=100.0, jump=100.0)])[-1, 0]
+    by_step = charted.score([Limits(cusum=100.0, step=2.0, jump=100.0)])[-1, 0]
+    by_jump = charted.score([Limits(cusum=100.0, step=100.0, jump=1.0)])[-1, 0]
+    assert (by_sum, by_step, by_jump) == pytest.approx((-1.5, -1.5 / np.sqrt(1.25), -1.2))
 
 
 @pytest.mark.parametrize("reference", [np.full(30, 2.5), np.arange(30.0), np.arange(4.0)])
@@ -107,8 +112,8 @@ def test_a_reference_without_innovations_is_refused(reference):
 def test_limits_stay_finite_where_most_values_are_equal():
     # A stuck feed: thirty equal values, five that move.
     (limits,) = limits_of(np.append(np.zeros(30), [1.0, -1.0, 0.5, 2.0, -1.0]))
-    assert np.isfinite([limits.cusum, limits.step]).all()
-    assert min(limits.cusum, limits.step) > 0.0
+    assert np.isfinite(astuple(limits)).all()
+    assert min(astuple(limits)) > 0.0
 
 
 # What it costs ----------------------------------------------------------------------------------

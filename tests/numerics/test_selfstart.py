@@ -12,10 +12,16 @@ from tests.numerics.streams import autoregression, going_on
 
 
 def slow_scores(reference, future):
-    """Return the scores of one stream: each night a regression by `lstsq` and Student's own law."""
+    """Return the scores of one stream, one night ahead and two.
+
+    Each night a regression by `lstsq` and Student's own law; two nights ahead by the delta method.
+    """
     pairs = list(pairwise(reference))
-    last, out = reference[-1], []
+    last, out, ahead, told = reference[-1], [], [0.0], None
     for value in future:
+        if told is not None:
+            expected, deviation, dof = told
+            ahead.append(stats.norm.ppf(stats.t.cdf((value - expected) / deviation, dof)))
         x, y = np.array(pairs).T
         X = np.column_stack([np.ones_like(x), x])
         beta = np.linalg.lstsq(X, y, rcond=None)[0]
@@ -24,19 +30,25 @@ def slow_scores(reference, future):
         row = np.array([1.0, last])
         error = np.sqrt(s2 * (1.0 + row @ np.linalg.inv(X.T @ X) @ row))
         out.append(stats.norm.ppf(stats.t.cdf((value - row @ beta) / error, dof)))
+        inverse, (c, phi) = np.linalg.inv(X.T @ X), beta
+        slope = np.array([1.0 + phi, c + 2.0 * phi * last])
+        variance = s2 * (1.0 + phi**2 + slope @ inverse @ slope)
+        told = c + phi * (c + phi * last), np.sqrt(variance), dof
         if abs(out[-1]) < STRANGE:
             pairs.append((last, value))
         last = value
-    return np.array(out)
+    return np.array(out), np.array(ahead)
 
 
 def test_scores_are_those_of_a_regression_made_anew_each_night():
     x = 7.0 + 0.1 * autoregression(np.random.default_rng(1), 90, 1, phi=0.6)[:, 0]
     x[70] += 0.8  # not learnt from
-    found = predictive_scores([x[:40]], x[40:, None]).u[:, 0]
+    found = predictive_scores([x[:40]], x[40:, None])
+    u, ahead = slow_scores(x[:40], x[40:])
     # Wallace's approximation of the deviate is good to two hundredths at 38 degrees of freedom.
-    np.testing.assert_allclose(found, slow_scores(x[:40], x[40:]), atol=0.02)
-    assert abs(found[30]) > STRANGE
+    np.testing.assert_allclose(found.u[:, 0], u, atol=0.02)
+    np.testing.assert_allclose(found.ahead[:, 0], ahead, atol=0.02)
+    assert abs(u[30]) > STRANGE
 
 
 def test_the_normal_deviate_of_a_student_deviate_is_good_to_two_hundredths():
@@ -49,14 +61,17 @@ def test_the_normal_deviate_of_a_student_deviate_is_good_to_two_hundredths():
 @pytest.mark.parametrize("phi", [0.0, 0.5, 0.8])
 def test_scores_are_standard_normal_and_unrelated_whatever_the_stream(phi):
     rng = np.random.default_rng(2)
-    first, lag = [], []
+    first, second, lag = [], [], []
     for _ in range(300):
         x = autoregression(rng, 90, 1, phi=phi)[:, 0]
-        u = predictive_scores([x[:60]], x[60:, None]).u[:, 0]
+        scores = predictive_scores([x[:60]], x[60:, None])
+        u = scores.u[:, 0]
         first.append(u[0])
+        second.append(scores.ahead[1, 0])
         lag.append(np.mean(u[1:] * u[:-1]))
     # 300 draws: the deviation is good to 4 %, three of which are allowed.
     assert np.std(first) == pytest.approx(1.0, abs=0.12)
+    assert np.std(second) == pytest.approx(1.0, abs=0.12)
     # Least squares leans towards too little memory by about (1 + 3 phi) / n: what is left of it,
     # and three deviations of the mean of 300 correlations over 29 nights.
     assert abs(np.mean(lag)) < (1 + 3 * phi) / 60 + 3.0 / np.sqrt(300 * 29)
@@ -83,6 +98,7 @@ def test_streams_are_scored_side_by_side_as_each_alone_and_absent_nights_are_pas
     )
     np.testing.assert_allclose(found.u[:, 0], alone[0].u[:, 0], atol=1e-12)
     np.testing.assert_allclose(found.u[5:, 1], alone[1].u[:, 0], atol=1e-12)
+    np.testing.assert_allclose(found.ahead[5:, 1], alone[1].ahead[:, 0], atol=1e-12)
     assert not found.u[:5, 1].any()
 
 
@@ -124,5 +140,5 @@ def test_few_streams_scored_at_once_are_many_scored_night_by_night_to_the_last_b
         [reference], np.tile(future, 20), inflation=np.tile(inflation, 20), lost=np.tile(lost, 20)
     )
     assert np.sum(np.abs(few.u) > STRANGE) > 2
-    for name in ("u", "phi", "deviation"):
+    for name in ("u", "phi", "deviation", "ahead"):
         np.testing.assert_array_equal(getattr(many, name), np.tile(getattr(few, name), 20))
