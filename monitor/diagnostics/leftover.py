@@ -24,7 +24,7 @@ from monitor.diagnostics.base import Evidence
 from monitor.diagnostics.lastnight import law_of_refreshed, states_of
 from monitor.diagnostics.noise_model import learnt_noise
 from monitor.market.quotes import Quotes
-from monitor.numerics.spatial import orthonormal_basis, outside
+from monitor.numerics.spatial import outside, span_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +108,7 @@ def influence_of(quotes: Quotes, fit: Fit) -> Leftover:
     known, jacobian = _fitted(quotes, fit)
     at, noise = np.flatnonzero(known), quotes.noise[known]
     residual = (fit.iv[known] - quotes.iv[known]) / noise
-    basis = _basis(jacobian[known] / noise[:, None], quotes.expiry_index[known])
+    basis = span_of(jacobian[known] / noise[:, None], quotes.expiry_index[known]).basis
     return Leftover(at, noise, np.zeros(len(at)), residual, basis)
 
 
@@ -129,7 +129,7 @@ def _by_learnt_noise(
         # Strikes that were not fitted stand between neighbours all the same.
         beside = np.diff(expiry) == 0
         decay[1:][beside] = learnt.rho ** np.diff(at)[beside]
-    basis = _basis(_white(jacobian[known], noise, decay), expiry)
+    basis = span_of(_white(jacobian[known], noise, decay), expiry).basis
     residual = _white(fit.iv[known] - quotes.iv[known], noise, decay)
     return Leftover(at, noise, decay, outside(basis, residual), basis)
 
@@ -144,18 +144,3 @@ def _white(columns: FloatArray, noise: FloatArray, decay: FloatArray) -> FloatAr
     return np.asarray(
         (scaled - decay.reshape(shape) * before) / np.sqrt(1.0 - decay**2).reshape(shape)
     )
-
-
-def _basis(scaled: FloatArray, expiry: IntArray) -> FloatArray:
-    """Return the basis, expiry by expiry where no column reaches over two: that is cheaper."""
-    slices = [expiry == j for j in np.unique(expiry)]
-    felt = np.array([np.any(scaled[here] != 0.0, axis=0) for here in slices])
-    if not felt.size or np.any(felt.sum(axis=0) > 1):
-        return orthonormal_basis(scaled)
-    parts = []
-    for here, own in zip(slices, felt, strict=True):
-        basis = orthonormal_basis(scaled[np.ix_(here, own)])
-        wide = np.zeros((len(scaled), basis.shape[1]))
-        wide[here] = basis
-        parts.append(wide)
-    return np.hstack(parts)

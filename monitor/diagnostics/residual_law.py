@@ -9,20 +9,19 @@ leverage; for one it did not use, the noise plus the error of the parameters.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
 
-from monitor.arrays import BoolArray, FloatArray, IntArray
+from monitor.arrays import BoolArray, FloatArray
 from monitor.calibration.fit import Fit
-from monitor.diagnostics.noise_model import NoiseModel, runs
+from monitor.diagnostics.noise_model import NoiseModel
 from monitor.market.quotes import Quotes
+from monitor.numerics.spatial import span_of
 
 # Of its noise: a quote with less left is reproduced by construction.
 _LEAST_LEFT = 1e-6
-_FLAT = 1e-10  # as in calibration: a scaled direction below this share of the largest is flat
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,36 +174,9 @@ def _directions(
     quotes: Quotes, jacobian: FloatArray, free: BoolArray, used: BoolArray
 ) -> _Directions:
     """Return the directions of the free parameters, those of slices that share none apart."""
-    n, columns = quotes.n, np.flatnonzero(free)
-    scaled = np.nan_to_num(jacobian[:, columns]) / quotes.noise[:, None]
-    answers, taken, params = [], [], []
-    for rows, own in _blocks(quotes, scaled):
-        block = np.where(used[rows, None], scaled[rows][:, own], 0.0)
-        size = np.linalg.norm(block, axis=0)
-        size = np.where(size > 0.0, size, 1.0)
-        left, singular, right = np.linalg.svd(block / size, full_matrices=False)
-        firm = singular > _FLAT * singular[:1]
-        back = right[firm].T / singular[firm] / size[:, None]
-        wide = np.zeros((3, max(n, jacobian.shape[1]), int(firm.sum())))
-        wide[0, :n][rows] = quotes.noise[rows, None] * (scaled[rows][:, own] @ back)
-        wide[1, :n][rows] = left[:, firm] / quotes.noise[rows, None]
-        wide[2][columns[own]] = back
-        answers.append(wide[0, :n])
-        taken.append(wide[1, :n])
-        params.append(wide[2, : jacobian.shape[1]])
-    if not answers:
-        none = np.zeros((n, 0))
-        return _Directions(none, none, np.zeros((jacobian.shape[1], 0)))
-    return _Directions(np.hstack(answers), np.hstack(taken), np.hstack(params))
-
-
-def _blocks(quotes: Quotes, scaled: FloatArray) -> Iterator[tuple[slice, IntArray]]:
-    """Yield rows and columns of parts of a Jacobian that share neither: expiries, or the whole."""
-    slices = list(runs(quotes))
-    felt = np.array([np.any(scaled[s] != 0.0, axis=0) for s in slices])
-    if felt.size and np.all(felt.sum(axis=0) <= 1):
-        for rows, own in zip(slices, felt, strict=True):
-            if own.any():
-                yield rows, np.flatnonzero(own)
-    elif scaled.size:
-        yield slice(0, quotes.n), np.arange(scaled.shape[1])
+    columns, noise = np.flatnonzero(free), quotes.noise[:, None]
+    scaled = np.nan_to_num(jacobian[:, columns]) / noise
+    span = span_of(np.where(used[:, None], scaled, 0.0), quotes.expiry_index)
+    params = np.zeros((jacobian.shape[1], span.combination.shape[1]))
+    params[columns] = span.combination
+    return _Directions(noise * (scaled @ span.combination), span.basis / noise, params)

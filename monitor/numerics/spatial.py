@@ -7,29 +7,114 @@ parameters is not acquitted by the disorder it made itself.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from monitor.arrays import FloatArray, IntArray
+from monitor.arrays import BoolArray, FloatArray, IntArray
 
 
-def orthonormal_basis(jacobian: FloatArray, *, flat: float = 1e-10) -> FloatArray:
-    """Return an orthonormal basis of a Jacobian's columns, shape (n, r), r its numerical rank.
+@dataclass(frozen=True, eq=False)
+class Span:
+    """What the columns of a Jacobian can follow.
+
+    Attributes
+    ----------
+    basis : ndarray of shape (n, r)
+        Orthonormal; r is the numerical rank.
+    combination : ndarray of shape (p, r)
+        Of which columns each direction is made: ``basis = jacobian @ combination``.
+    """
+
+    basis: FloatArray
+    combination: FloatArray
+
+
+def span_of(jacobian: FloatArray, group: IntArray, *, flat: float = 1e-10) -> Span:
+    """Return the span of a Jacobian's columns, group by group where no column reaches over two.
 
     Parameters
     ----------
     jacobian : ndarray of shape (n, p)
         In units of noise; its columns may differ in size by many orders.
+    group : ndarray of shape (n,)
+        Non-decreasing.
     flat : float
         Share of the largest singular value of the scaled columns below which a direction is none.
     """
-    size = np.linalg.norm(jacobian, axis=0)
-    used = np.isfinite(size) & (size > 0.0)
-    if not used.any() or not len(jacobian):
-        return np.zeros((len(jacobian), 0))
-    left, singular, _ = np.linalg.svd(jacobian[:, used] / size[used], full_matrices=False)
-    return np.asarray(left[:, singular > flat * singular[0]])
+    (n, p), size = jacobian.shape, np.sqrt(np.einsum("ij,ij->j", jacobian, jacobian))
+    used = np.flatnonzero(np.isfinite(size) & (size > 0.0))
+    if not len(used):
+        return Span(np.zeros((n, 0)), np.zeros((p, 0)))
+    unit = jacobian[:, used] / size[used]
+    places = _places(unit, group)
+    if places is None:
+        left, singular, right = np.linalg.svd(unit, full_matrices=False)
+        firm = singular > flat * singular[0]
+        basis, back = left[:, firm], right[firm].T / singular[firm]
+    else:
+        row, column = places
+        own = column.stacked(np.arange(len(used), dtype=np.float64), len(used)).astype(np.int64)
+        padded = np.column_stack([unit, np.zeros(n)])
+        parts = row.stacked(np.take_along_axis(padded, own[row.part], axis=1))
+        left, singular, right = np.linalg.svd(parts, full_matrices=False)
+        firm = singular > flat * singular[:, :1]
+        backs = right / np.where(firm, singular, 1.0)[:, :, None]
+        basis, back = row.spread(left, firm), column.spread(backs.transpose(0, 2, 1), firm)
+    combination = np.zeros((p, basis.shape[1]))
+    combination[used] = back / size[used, None]
+    return Span(basis, combination)
+
+
+@dataclass(frozen=True, eq=False)
+class _Places:
+    """Of which part of a matrix each row (or column) is, and its place among the part's own."""
+
+    parts: int
+    part: IntArray
+    place: IntArray
+
+    @staticmethod
+    def of(parts: int, part: IntArray) -> _Places:
+        """Return places in the order in which the members of a part stand."""
+        order, sizes = np.argsort(part, kind="stable"), np.bincount(part)
+        place = np.empty(len(part), np.int64)
+        place[order] = np.arange(len(part)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        return _Places(parts, part, place)
+
+    def stacked(self, x: FloatArray, fill: float = 0.0) -> FloatArray:
+        """Return each part's own, one after the other, shape (parts, places, ...)."""
+        out = np.full((self.parts, int(self.place.max()) + 1, *x.shape[1:]), fill)
+        out[self.part, self.place] = x
+        return out
+
+    def spread(self, vectors: FloatArray, kept: BoolArray) -> FloatArray:
+        """Return vectors of each part (parts, places, each) side by side, zero outside of theirs.
+
+        `kept`, of shape (parts, each), says which of them.
+        """
+        n = len(self.part)
+        wide = np.zeros((n, *kept.shape))
+        wide[np.arange(n), self.part] = vectors[self.part, self.place]
+        return np.asarray(wide.reshape(n, -1)[:, kept.ravel()])
+
+
+def _places(x: FloatArray, group: IntArray) -> tuple[_Places, _Places] | None:
+    """Return rows and columns by group; None where a column reaches over two, or all are one."""
+    begins = np.concatenate([[True], group[1:] != group[:-1]])
+    first = np.flatnonzero(begins)
+    felt = np.logical_or.reduceat(x != 0.0, first, axis=0)
+    if len(first) == 1 or np.any(felt.sum(axis=0) > 1):
+        return None
+    rows = np.cumsum(begins) - 1
+    row = _Places(len(first), rows, np.arange(len(x)) - first[rows])
+    return row, _Places.of(len(first), np.argmax(felt, axis=0))
+
+
+def orthonormal_basis(jacobian: FloatArray, *, flat: float = 1e-10) -> FloatArray:
+    """Return an orthonormal basis of all columns together, see `span_of`."""
+    return span_of(jacobian, np.zeros(len(jacobian), np.int64), flat=flat).basis
 
 
 def outside(basis: FloatArray, x: FloatArray) -> FloatArray:
