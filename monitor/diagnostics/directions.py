@@ -241,12 +241,27 @@ def forward_directions(iv: FloatArray, quotes: Quotes) -> FloatArray:
     # c(k) of a call has the slope -e^k N(d2), of a put e^k N(-d2).
     slope = -quotes.sign * np.exp(quotes.k) * ndtr(quotes.sign * d2)
     market = slope / (black_vega(quotes.k, deviation**2) * np.sqrt(tau))
-    columns = np.zeros((quotes.n, quotes.m))
-    for j in range(quotes.m):
-        here = np.flatnonzero(quotes.expiry_index == j)
-        if len(here) > 1:
-            columns[here, j] = -np.gradient(iv[here], quotes.k[here]) - market[here]
-    return columns
+    moved = -_slopes(iv, quotes) - market
+    each = quotes.expiry_index[:, None] == np.arange(quotes.m)
+    alone = np.bincount(quotes.expiry_index, minlength=quotes.m) < 2
+    return np.where(each & ~alone, moved[:, None], 0.0)
+
+
+def _slopes(y: FloatArray, quotes: Quotes) -> FloatArray:
+    """Return d y / d k along each expiry, shape (n,), as `numpy.gradient` has it; 0 for one quote.
+
+    Between two neighbours the slopes towards them, each weighed by the distance of the other.
+    """
+    same = quotes.expiry_index[1:] == quotes.expiry_index[:-1]
+    step = np.where(same, np.diff(quotes.k), 1.0)
+    slope = np.where(same, np.diff(y) / step, 0.0)
+    before, after = np.append(0.0, slope), np.append(slope, 0.0)
+    has_before, has_after = np.append(False, same), np.append(same, False)
+    both = has_before & has_after
+    to_before = np.where(both, np.append(step, 1.0), has_before)
+    to_after = np.where(both, np.append(1.0, step), has_after)
+    weight = np.maximum(to_before + to_after, 1e-300)
+    return np.asarray((to_before * before + to_after * after) / weight)
 
 
 Make = Callable[[Model, FloatArray, FloatArray, FloatArray, Quotes], Directions]

@@ -27,18 +27,20 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import ndtri
 
-from monitor.arrays import FloatArray
+from monitor.arrays import FloatArray, IntArray
 from monitor.diagnostics.base import Evidence, Metric, Outcome, metric
 from monitor.diagnostics.directions import directions, forward_directions
 from monitor.diagnostics.leftover import Leftover, leftover, refreshed_leftover, structure_error
 from monitor.diagnostics.structure import AFT, NEEDS, cube_root_deviate
-from monitor.numerics.spatial import orthonormal_basis, outside
+from monitor.numerics.spatial import outside
 from monitor.outcome import Rejection
 
 SOURCE = "Rao (1948); Breusch and Pagan (1980), Rev. Economic Studies 47(1), of vols"
 SIGNIFICANCE = 0.05  # shared by all assumptions of a model: Bonferroni
 NEEDS_BOTH = "one night; quiet nights, if any"
-_ABSORBED = 1e-3  # of its length: a direction that the fit follows leaves nothing to test
+# Of its length: a direction that the fit follows, or others of its assumption do, is none.
+_ABSORBED = 1e-3
+_TOGETHER = "structure"
 
 
 @dataclass(frozen=True)
@@ -60,34 +62,50 @@ class Score:
 
 
 def scores_of(
-    left: Leftover, towards: Mapping[str, FloatArray], wrong: FloatArray | None = None
+    left: Leftover,
+    columns: FloatArray,
+    of: Mapping[str, IntArray],
+    wrong: FloatArray | None = None,
 ) -> dict[str, Score]:
     """Return the score of each assumption whose directions the fit does not follow already.
 
     Parameters
     ----------
     left : Leftover
-    towards : mapping of assumption to ndarray of shape (n, q)
-        Columns in vol, at the quotes of `left`.
+    columns : ndarray of shape (n, q)
+        Directions in vol, at the quotes of `left`; those that are not finite are passed over.
+    of : mapping of assumption to ndarray of int
+        Which columns are its directions; assumptions may share some.
     wrong : ndarray of shape (n, w), optional
         What the residuals carry besides noise, as for `structure_error`.
     """
     total = float(left.r @ left.r)
+    if not total > 0.0:
+        return {}
+    usable = np.isfinite(columns).all(axis=0)
+    scaled = left.scaled(np.where(usable, columns, 0.0))
+    free = outside(left.basis, scaled)
+    length = np.linalg.norm(free, axis=0)
+    kept = length > _ABSORBED * np.linalg.norm(scaled, axis=0)
+    unit = free / np.where(kept, length, 1.0)
+    # Their products are all a test needs: of directions no flatter than a thousandth, ten digits.
+    products, along = unit.T @ unit, unit.T @ left.r
+    loads = unit.T @ wrong if wrong is not None else np.zeros((len(along), 0))
     found = {}
-    for name, columns in towards.items():
-        usable = np.isfinite(columns).all(axis=0)
-        scaled = left.scaled(columns[:, usable])
-        free = outside(left.basis, scaled)
-        kept = np.linalg.norm(free, axis=0) > _ABSORBED * np.linalg.norm(scaled, axis=0)
-        basis = orthonormal_basis(free[:, kept], flat=_ABSORBED)
-        degrees = basis.shape[1]
-        if not degrees or left.n <= left.p + degrees or not total > 0.0:
+    for name, own in of.items():
+        own = own[kept[own]]
+        if not len(own):
             continue
-        along = basis.T @ left.r
-        statistic = explained = float(along @ along)
-        if wrong is not None and wrong.size:
-            loads = basis.T @ wrong
-            statistic = float(along @ np.linalg.solve(np.eye(degrees) + loads @ loads.T, along))
+        values, vectors = np.linalg.eigh(products[np.ix_(own, own)])
+        firm = values > _ABSORBED**2 * values[-1]
+        back, degrees = vectors[:, firm] / np.sqrt(values[firm]), int(firm.sum())
+        if left.n <= left.p + degrees:
+            continue
+        mine = back.T @ along[own]
+        statistic = explained = float(mine @ mine)
+        if loads.size:
+            felt = back.T @ loads[own]
+            statistic = float(mine @ np.linalg.solve(np.eye(degrees) + felt @ felt.T, mine))
         deviate = cube_root_deviate(statistic, degrees)
         found[name] = Score(deviate, min(explained / total, 1.0), degrees)
     return found
@@ -112,16 +130,20 @@ def feature_scores(evidence: Evidence) -> dict[str, Score]:
         return {}
     towards = dict(directions(model, fit.params, fit.iv, fit.jacobian, quotes))
     towards["forward"] = forward_directions(fit.iv, quotes)
-    return scores_of(left, {name: columns[left.at] for name, columns in towards.items()})
+    stops = np.cumsum([columns.shape[1] for columns in towards.values()])
+    of = dict(zip(towards, np.split(np.arange(stops[-1]), stops[:-1]), strict=True))
+    return scores_of(left, np.hstack(list(towards.values()))[left.at], of)
+
+
+def constancy_scores(evidence: Evidence) -> dict[str, Score] | None:
+    """Return the scores of last night's constants, each alone; None without a last night."""
+    found = _structure_scores(evidence)
+    return found and {name: score for name, score in found.items() if name != _TOGETHER}
 
 
 @lru_cache(maxsize=4)
-def constancy_scores(evidence: Evidence) -> dict[str, Score] | None:
-    """Return the scores of last night's constants, each alone; None without a last night."""
-    return _of_structure(evidence, together=False)
-
-
-def _of_structure(evidence: Evidence, *, together: bool) -> dict[str, Score] | None:
+def _structure_scores(evidence: Evidence) -> dict[str, Score] | None:
+    """Return the scores of last night's constants, each alone and all of them together."""
     fit, model = evidence.refreshed, evidence.model
     left = refreshed_leftover(evidence)
     if fit is None or left is None:
@@ -131,9 +153,11 @@ def _of_structure(evidence: Evidence, *, together: bool) -> dict[str, Score] | N
     if not structure or left.n <= left.p:
         return {}
     bare = np.array([name.split("@")[0] for name in fit.names])
-    of = {"structure": np.isin(bare, structure)} if together else {s: bare == s for s in structure}
-    towards = {name: fit.jacobian[left.at][:, columns] for name, columns in of.items()}
-    return scores_of(left, towards, structure_error(evidence, left))
+    constant = np.flatnonzero(np.isin(bare, structure))
+    of = {name: np.flatnonzero(bare[constant] == name) for name in structure}
+    of[_TOGETHER] = np.arange(len(constant))
+    columns = fit.jacobian[np.ix_(left.at, constant)]
+    return scores_of(left, columns, of, structure_error(evidence, left))
 
 
 def _report(
@@ -239,14 +263,14 @@ def failed_constant(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
 def structure_stability(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     """Yield how far one structure is from serving both nights."""
     assert evidence.model is not None
-    found = _of_structure(evidence, together=True)
+    found = _structure_scores(evidence)
     if found is None:
         yield _no_last_night(metric, evidence)
-    elif not found:
+    elif _TOGETHER not in found:
         subject = f"{metric.name}/{evidence.model.name}"
         yield Rejection("metric", "no_structure", subject, "no structure parameter left to test")
     else:
-        score = found["structure"]
+        score = found[_TOGETHER]
         yield metric.value(evidence, score.deviate, n=score.degrees)
 
 

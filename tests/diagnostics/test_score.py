@@ -169,9 +169,10 @@ def test_a_direction_that_the_fit_follows_is_no_evidence():
     evidence = night(iv, rng)
     left = leftover(evidence)
     own = evidence.fit.jacobian[left.at]
-    assert scores_of(left, {"own": own}) == {}
+    assert scores_of(left, own, {"own": np.arange(own.shape[1])}) == {}
     other = np.random.default_rng(7).standard_normal((left.n, 2))
-    assert scores_of(left, {"other": np.hstack([own, other])})["other"].degrees == 2
+    both = np.hstack([own, other])
+    assert scores_of(left, both, {"other": np.arange(both.shape[1])})["other"].degrees == 2
 
 
 def bent(side):
