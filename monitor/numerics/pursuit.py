@@ -57,23 +57,30 @@ def pursue(target: FloatArray, atoms: FloatArray, noise: FloatArray, limit: floa
     Pati, Rezaiifar and Krishnaprasad (1993). Orthogonal matching pursuit, on the products of the
     atoms: what is left of each after those taken is a Schur complement.
     """
-    products, along, noise = atoms.T @ atoms, atoms.T @ target, np.array(noise)
-    least = _SAME * np.diagonal(products)
+    products, along, b = atoms.T @ atoms, atoms.T @ target, atoms.shape[1]
+    length, loud = np.diagonal(products).copy(), np.diagonal(noise).copy()
+    least = np.maximum(_SAME * length, 0.0)
+    # Of each atom taken: all atoms' shares in it, unit vector and as it stands; and the column of
+    # the noise less half its own share, so that what is left is noise - s c' - c s'.
+    unit, share, column = np.zeros((3, b, b))
     picked: list[int] = []
-    for _ in range(atoms.shape[1]):
-        length = np.diagonal(products)
-        usable = length > np.maximum(least, 0.0)
-        gain = np.divide(along**2, length, out=np.zeros(len(along)), where=usable)
+    for t in range(b):
+        usable = length > least
+        gain = np.divide(along**2, length, out=np.zeros(b), where=usable)
         best = int(np.argmax(gain >= _EQUAL * np.max(gain)))
-        if not gain[best] * length[best] > limit * noise[best, best]:
+        # Of an atom that those before it make up, rounding may leave less than no noise.
+        if not gain[best] * length[best] > limit * max(loud[best], 0.0):
             break
         picked.append(best)
-        share = products[:, best] / length[best]
-        along = along - share * along[best]
-        crossed = np.outer(share, noise[best])
-        noise = noise - crossed - crossed.T + np.outer(share, share) * noise[best, best]
-        products = products - np.outer(share, products[best])
-        products[best], products[:, best] = 0.0, 0.0
+        left, root = products[best] - unit[:t, best] @ unit[:t], np.sqrt(length[best])
+        unit[t] = left / root
+        share[t] = left / length[best]
+        own = noise[best] - share[:t, best] @ column[:t] - column[:t, best] @ share[:t]
+        column[t] = own - (0.5 * loud[best]) * share[t]
+        along = along - share[t] * along[best]
+        length = length - unit[t] ** 2
+        loud = loud - 2.0 * share[t] * column[t]
+        length[best] = 0.0
     # Products of near-equal atoms lose digits that the atoms themselves still have.
     basis = np.linalg.qr(atoms[:, picked])[0]
     explained = basis.T @ target

@@ -102,14 +102,18 @@ class _Places:
 
 def _places(x: FloatArray, group: IntArray) -> tuple[_Places, _Places] | None:
     """Return rows and columns by group; None where a column reaches over two, or all are one."""
-    begins = np.concatenate([[True], group[1:] != group[:-1]])
-    first = np.flatnonzero(begins)
-    felt = np.logical_or.reduceat(x != 0.0, first, axis=0)
-    if len(first) == 1 or np.any(felt.sum(axis=0) > 1):
+    row = _by_group(group)
+    felt = np.logical_or.reduceat(x != 0.0, np.flatnonzero(row.place == 0), axis=0)
+    if row.parts == 1 or np.any(felt.sum(axis=0) > 1):
         return None
-    rows = np.cumsum(begins) - 1
-    row = _Places(len(first), rows, np.arange(len(x)) - first[rows])
-    return row, _Places.of(len(first), np.argmax(felt, axis=0))
+    return row, _Places.of(row.parts, np.argmax(felt, axis=0))
+
+
+def _by_group(group: IntArray) -> _Places:
+    """Return places along labels that do not fall."""
+    begins = np.concatenate([np.ones(min(len(group), 1), np.bool_), group[1:] != group[:-1]])
+    first, part = np.flatnonzero(begins), np.cumsum(begins) - 1
+    return _Places(len(first), part, np.arange(len(group)) - first[part])
 
 
 def orthonormal_basis(jacobian: FloatArray, *, flat: float = 1e-10) -> FloatArray:
@@ -152,9 +156,11 @@ def moran(residual: FloatArray, basis: FloatArray, edges: IntArray) -> float | N
     if not total > 0.0:
         return None
     one, two = edges[:, 0], edges[:, 1]
+    ends, others = np.concatenate([one, two]), np.concatenate([two, one])
+    order = np.argsort(ends, kind="stable")
+    first = np.flatnonzero(np.diff(ends[order], prepend=-1))
     beside = np.zeros_like(basis)  # W Q
-    np.add.at(beside, one, basis[two])
-    np.add.at(beside, two, basis[one])
+    beside[ends[order[first]]] = np.add.reduceat(basis[others[order]], first, axis=0)
     inner = basis.T @ beside
     trace = -float(np.trace(inner))
     square = 2.0 * len(edges) - 2.0 * float(np.sum(beside**2)) + float(np.sum(inner**2))
@@ -184,31 +190,25 @@ def sign_changes(residual: FloatArray, basis: FloatArray, group: IntArray) -> fl
     .. [1] Wald, A. and Wolfowitz, J. (1940). On a test whether two samples are from the same
        population. Annals of Mathematical Statistics 11(2).
     """
-    seen = expected = variance = 0.0
-    bounds = np.flatnonzero(np.diff(group, prepend=-1, append=-2))
-    for low, high in pairwise(bounds):
-        here, own = residual[low:high], basis[low:high]
-        covariance = np.eye(int(high - low)) - own @ own.T
-        sd = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
-        kept = (sd > 1e-3) & np.isfinite(here)  # what the fit reproduces has no sign
-        if kept.sum() < 2:
-            continue
-        c = covariance[np.ix_(kept, kept)] / np.outer(sd[kept], sd[kept])
-        angle = (2.0 / np.pi) * np.arcsin(np.clip(c, -1.0, 1.0))
-        sign = np.sign(here[kept])
-        seen += float(np.sum(sign[1:] * sign[:-1] < 0.0))
-        alike = np.diagonal(angle, 1)
-        expected += float(np.sum(0.5 * (1.0 - alike)))
-        # E s_i s_{i+1} s_j s_{j+1} less the product of the two means.
-        a, b = angle[:-1, :-1], angle[1:, 1:]
-        joint = a * b + angle[:-1, 1:] * angle[1:, :-1]
-        q = len(alike)
-        np.fill_diagonal(joint, 1.0 - alike**2)
-        if q > 1:
-            i = np.arange(q - 1)
-            shared = np.diagonal(angle, 2) - alike[:-1] * alike[1:]
-            joint[i, i + 1] = joint[i + 1, i] = shared
-        variance += 0.25 * float(joint.sum())
+    sd = np.sqrt(np.maximum(1.0 - np.einsum("ij,ij->i", basis, basis), 0.0))
+    kept = np.flatnonzero((sd > 1e-3) & np.isfinite(residual))  # what the fit reproduces: no sign
+    group = group[kept]
+    beside = group[1:] == group[:-1]
+    pairs = float(beside.sum())
+    if not pairs:
+        return None
+    sign = np.sign(residual[kept])
+    seen = float(np.sum(beside & (sign[1:] * sign[:-1] < 0.0)))
+    # Groups side by side, the shorter filled up with zeros: independent of all, of no weight.
+    own = _by_group(group).stacked(basis[kept] / sd[kept, None])
+    angle = (-2.0 / np.pi) * np.arcsin(np.clip(own @ own.transpose(0, 2, 1), -1.0, 1.0))
+    alike = np.diagonal(angle, 1, 1, 2)
+    expected = 0.5 * (pairs - float(alike.sum()))
+    # E s_i s_{i+1} s_j s_{j+1} less the product of the two means, of j = i, i + 1 and beyond.
+    joint = angle[:, :-1, :-1] * angle[:, 1:, 1:] + angle[:, :-1, 1:] * angle[:, 1:, :-1]
+    shared = np.diagonal(angle, 2, 1, 2) - alike[:, :-1] * alike[:, 1:]
+    beyond = np.sum(np.triu(joint.sum(axis=0), 2))
+    variance = 0.25 * (pairs - float(np.sum(alike**2)) + 2.0 * float(shared.sum() + beyond))
     return (seen - expected) / float(np.sqrt(variance)) if variance > 0.0 else None
 
 
@@ -223,15 +223,15 @@ def neighbours(group: IntArray, x: FloatArray, *, reach: float = 0.3) -> IntArra
     reach : float
         Furthest in `x` that the nearest point of the next group may lie.
     """
-    index = np.arange(len(group))
     same = np.flatnonzero(np.diff(group) == 0)
-    pairs = [np.stack([same, same + 1], axis=1)]
-    labels = np.unique(group)
-    for here, there in pairwise(labels):
-        a, b = index[group == here], index[group == there]
-        at = np.clip(np.searchsorted(x[b], x[a]), 1, max(len(b) - 1, 1))
-        left, right = b[np.minimum(at - 1, len(b) - 1)], b[np.minimum(at, len(b) - 1)]
-        near = np.where(np.abs(x[left] - x[a]) <= np.abs(x[right] - x[a]), left, right)
-        close = np.abs(x[near] - x[a]) <= reach
-        pairs.append(np.stack([a[close], near[close]], axis=1))
-    return np.concatenate(pairs)
+    edges = np.append(np.flatnonzero(np.diff(group, prepend=-1)), len(group))
+    here, sizes = np.arange(edges[-2] if len(edges) > 1 else 0), np.diff(edges)
+    first, last = np.repeat(edges[1:-1], sizes[:-1]), np.repeat(sizes[1:] - 1, sizes[:-1])
+    slices = [x[low:high] for low, high in pairwise(edges.tolist())]
+    below = np.concatenate([here[:0], *(np.searchsorted(b, a) for a, b in pairwise(slices))])
+    at = np.clip(below, 1, np.maximum(last, 1))
+    left, right = first + np.minimum(at - 1, last), first + np.minimum(at, last)
+    near = np.where(np.abs(x[left] - x[here]) <= np.abs(x[right] - x[here]), left, right)
+    close = np.abs(x[near] - x[here]) <= reach
+    along, across = np.stack([same, same + 1], axis=1), np.stack([here, near], axis=1)[close]
+    return np.concatenate([along, across])
