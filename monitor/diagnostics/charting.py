@@ -28,11 +28,11 @@ from monitor.diagnostics.headlines import (
 )
 from monitor.diagnostics.reference import Reference, current_reference, version_of
 from monitor.errors import DomainError
-from monitor.numerics.charts import evidence_of_change, fit_autoregression
+from monitor.numerics.charts import AutoRegression, evidence_of_change, fit_autoregression
 from monitor.numerics.limits import (
     RECIPE,
     Limits,
-    chart,
+    chart_last,
     innovations_correlation,
     joint_limits,
 )
@@ -73,6 +73,7 @@ class Stream:
     as_of_ms: IntArray  # of the past nights
     charted: Charted  # the past nights and tonight
     reference: Reference
+    law: AutoRegression  # of the reference
     version: int
 
     @property
@@ -133,7 +134,7 @@ def _streams(
         rows = values if absent else np.vstack([values, np.array(tonight, dtype=np.float64)])
         try:
             charted = headline.chart(rows, reference)
-            fit_autoregression(charted.value[reference.nights])  # or there is nothing to chart
+            law = fit_autoregression(charted.value[reference.nights])
         except (DomainError, np.linalg.LinAlgError) as error:
             missing[headline.name] = ("no_reference", str(error))
             continue
@@ -144,7 +145,7 @@ def _streams(
             )
         at = reference.nights
         version = version_of(nights[at], charted.value[at])
-        made.append(Stream(headline, nights, charted, reference, version))
+        made.append(Stream(headline, nights, charted, reference, law, version))
     return made, missing
 
 
@@ -182,8 +183,8 @@ def _charted(
         [s.taught for s in streams], future, last=last, inflation=inflation, lost=lost
     )
     sides = np.array([s.headline.two_sided for s in streams])
-    charts = chart(scores, two_sided=sides)
-    against = charts.score(limits)[-1] if limits else np.zeros(len(streams))
+    charts = chart_last(scores, two_sided=sides)
+    against = charts.score(limits)[0] if limits else np.zeros(len(streams))
     wealth = evidence_of_change(scores.u, two_sided=sides)[-1]
     found = {}
     for i, stream in enumerate(streams):
@@ -194,7 +195,7 @@ def _charted(
             stream,
             limits[i] if limits else None,
             float(against[i]),
-            float(charts.step[-1, i]),
+            float(charts.step[0, i]),
             float(wealth[i]),
             _apart(stream, recent, evidence.drift) if law is not None else None,
         )
@@ -265,7 +266,7 @@ def _apart(stream: Stream, recent: FloatArray, rules: DriftRules) -> Distances |
     """Return how far the latest nights' scores are distributed from the reference's."""
     if len(recent) < FEWEST_RECENT:
         return None
-    taught = fit_autoregression(stream.taught).innovations(stream.taught)
+    taught = stream.law.innovations(stream.taught)
     return distances(taught, recent, size=rules.sample_size)
 
 

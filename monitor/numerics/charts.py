@@ -25,6 +25,7 @@ desk's budget; and what came and went overnight is no change.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
@@ -39,8 +40,8 @@ WINDOW, LEAST = 8, 2
 # limit of a cumulative sum, so that no single night makes an alarm of either chart.
 _FULL, _MOST = 2.0, 4.0
 # What is bet on: means of a quarter, half and a whole deviation; a score beyond three counts as
-# three. Wealth is held below what a double can hold.
-_BETS, _BET_UP_TO, _RICHEST = (0.25, 0.5, 1.0), 3.0, 1e300
+# three. The logarithm of wealth is held below what a double can hold.
+_BETS, _BET_UP_TO, _RICHEST = (0.25, 0.5, 1.0), 3.0, 690.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +83,20 @@ def fit_autoregression(x: FloatArray) -> AutoRegression:
     x = np.asarray(x, dtype=np.float64)
     if len(x) < 5:
         raise DomainError(f"an autoregression needs at least 5 values, had {len(x)}")
-    size = max(1.0, float(np.max(np.abs(x))))
-    if np.ptp(x[:-1]) <= 1e-12 * size:
+    before, now, n = x[:-1], x[1:], len(x) - 1
+    low, high = float(before.min()), float(before.max())
+    size = max(1.0, -low, high, abs(float(x[-1])))
+    if high - low <= 1e-12 * size:
         raise DomainError("an autoregression needs values that differ; all were equal")
-    # About the mean, the two columns are nearly orthogonal however far the values lie from zero.
-    centre = float(np.mean(x[:-1]))
-    X = np.column_stack([np.ones(len(x) - 1), x[:-1] - centre])
-    gram = np.linalg.inv(X.T @ X)
-    beta = gram @ (X.T @ x[1:])
-    sse = float(np.sum((x[1:] - X @ beta) ** 2))
-    n = len(x) - 1
-    sigma = float(np.sqrt(sse / (n - 2)))
-    if sigma <= 1e-9 * float(np.ptp(x)):
+    # About the mean, the two columns are orthogonal however far the values lie from zero.
+    centre, level = float(before.sum()) / n, float(now.sum()) / n
+    away, rise = before - centre, now - level
+    phi = float(away @ rise) / float(away @ away)
+    left = rise - phi * away
+    sigma = sqrt(float(left @ left) / (n - 2))
+    if sigma <= 1e-9 * (max(high, float(x[-1])) - min(low, float(x[-1]))):
         raise DomainError("an autoregression needs noise; each value follows from the one before")
-    return AutoRegression(float(beta[0] - beta[1] * centre), float(beta[1]), sigma, n)
+    return AutoRegression(level - phi * centre, phi, sigma, n)
 
 
 def tamed(u: FloatArray) -> FloatArray:
@@ -203,6 +204,25 @@ def confirmed_jumps(u: FloatArray, ahead: FloatArray, *, two_sided: BoolArray | 
     return np.asarray(np.where(agree, np.copysign(size, ahead), 0.0))
 
 
+def latest_step(u: FloatArray, phi: FloatArray, *, two_sided: BoolArray | bool) -> Steps:
+    """Return the last night of `likeliest_steps`, arrays of shape (1, ...), without those before.
+
+    Parameters
+    ----------
+    u, phi : ndarray of shape (T, ...)
+    two_sided : bool or ndarray of shape (...)
+    """
+    u, rest = u[::-1][:WINDOW], 1.0 - phi[::-1][:WINDOW]
+    if len(u) < LEAST:
+        return Steps(np.zeros((1, *u.shape[1:])), np.zeros((1, *u.shape[1:]), np.int64))
+    later, squares = np.cumsum(rest * u, axis=0)[:-1], np.cumsum(rest * rest, axis=0)[:-1]
+    z = (u[1:] + later) / np.sqrt(1.0 + squares)
+    z = np.where(two_sided, z, np.maximum(z, 0.0))
+    longest = np.argmax(np.abs(z), axis=0)[None]
+    best = np.take_along_axis(z, longest, axis=0)
+    return Steps(best, np.where(best == 0.0, 0, longest + LEAST))
+
+
 def evidence_of_change(u: FloatArray, *, two_sided: BoolArray | bool) -> FloatArray:
     r"""Return an e-detector of a lasting change of mean: it may be looked at on any night.
 
@@ -241,12 +261,11 @@ def evidence_of_change(u: FloatArray, *, two_sided: BoolArray | bool) -> FloatAr
     stakes = np.array(_BETS).reshape(-1, *[1] * (u.ndim - 1))
     at_most = 1.0 + (np.expm1(stakes * _BET_UP_TO) - stakes * _BET_UP_TO) / _BET_UP_TO**2
     bets = stakes * u[:, None]
-    won = np.stack([np.exp(bets), np.exp(-bets)], axis=2) / at_most[:, None]
-    held = np.zeros(won.shape[1:])
-    wealth = np.empty((len(u), *won.shape[2:]))
-    for t in range(len(u)):
-        held = np.minimum((held + 1.0) * won[t], _RICHEST)
-        wealth[t] = np.mean(held, axis=0)
+    won = np.stack([bets, -bets], axis=2) - np.log(at_most)[:, None]
+    # Of the bet begun on each night the logarithm of what it won since is a difference of sums.
+    sums = np.cumsum(won, axis=0)
+    held = sums + np.logaddexp.accumulate(won - sums, axis=0)
+    wealth = np.exp(np.minimum(held, _RICHEST)).mean(axis=1)
     up, down = wealth[:, 0], wealth[:, 1]
     falls = np.asarray(two_sided, dtype=np.float64)
     return np.asarray(np.minimum((up + falls * down) / (1.0 + falls), 1e12))

@@ -27,6 +27,7 @@ from monitor.numerics.charts import (
     confirmed_jumps,
     cusum,
     fit_autoregression,
+    latest_step,
     likeliest_steps,
     tamed,
 )
@@ -99,6 +100,14 @@ def chart(scores: Scores, *, two_sided: BoolArray | bool) -> Charted:
     steps = likeliest_steps(u, scores.phi, two_sided=two_sided)
     jumps = confirmed_jumps(scores.u, scores.ahead, two_sided=two_sided)
     return Charted(cusum(u, two_sided=two_sided), steps.z, jumps, steps.nights)
+
+
+def chart_last(scores: Scores, *, two_sided: BoolArray | bool) -> Charted:
+    """Return the charts of the last night alone, T = 1."""
+    u = tamed(scores.u)
+    step = latest_step(u, scores.phi, two_sided=two_sided)
+    jumps = confirmed_jumps(scores.u[-2:], scores.ahead[-2:], two_sided=two_sided)
+    return Charted(cusum(u, two_sided=two_sided)[-1:], step.z, jumps[-1:], step.nights)
 
 
 def joint_limits(

@@ -180,17 +180,17 @@ class _Taught:
 
 def _taught(x: FloatArray) -> _Taught:
     # About the mean, sums of squares lose no digits however far the values lie from zero.
-    centre = float(np.mean(x))
-    size = max(1.0, float(np.max(np.abs(x))))
-    if len(x) < 2 or np.ptp(x[:-1]) <= 1e-12 * size:
+    centre = float(x.sum()) / max(len(x), 1)
+    size = max(1.0, float(np.abs(x).max(initial=0.0)))
+    if len(x) < 2 or float(x[:-1].max() - x[:-1].min()) <= 1e-12 * size:
         raise DomainError("scores need a reference that moves; its values were all equal")
     y = x - centre
-    return _Taught(len(x), centre, float(y[-1]), np.sum(_terms(y[:-1], y[1:]), axis=1))
+    return _Taught(len(x), centre, float(y[-1]), _terms(y[:-1], y[1:]).sum(axis=1))
 
 
 def _terms(x: FloatArray, y: FloatArray) -> FloatArray:
     """Return what a transition adds to the sums: 1, x, y, xx, xy, yy."""
-    return np.stack([np.ones_like(y), x, y, x * x, x * y, y * y])
+    return np.array([np.ones_like(y), x, y, x * x, x * y, y * y])
 
 
 class _Forecast(NamedTuple):

@@ -12,6 +12,7 @@ from monitor.numerics.charts import (
     cusum,
     evidence_of_change,
     fit_autoregression,
+    latest_step,
     likeliest_steps,
     tamed,
 )
@@ -132,6 +133,17 @@ def test_the_likeliest_step_is_that_of_least_squares_onset_by_onset(two_sided):
             z, nights = slow_step(u[: t + 1, j], phi[: t + 1, j], two_sided)
             assert found.z[t, j] == pytest.approx(z, abs=1e-12)
             assert found.nights[t, j] == nights
+
+
+@pytest.mark.parametrize("nights", [1, 2, 7, 8, 30])
+def test_the_latest_step_is_the_last_of_all_nights_to_the_last_bit(nights):
+    rng = np.random.default_rng(nights)
+    u, phi = rng.standard_normal((nights, 5)), rng.uniform(-0.3, 0.9, (nights, 5))
+    two_sided = np.array([True, False, True, False, False])
+    every = likeliest_steps(u, phi, two_sided=two_sided)
+    last = latest_step(u, phi, two_sided=two_sided)
+    np.testing.assert_array_equal(last.z, every.z[-1:])
+    np.testing.assert_array_equal(last.nights, every.nights[-1:])
 
 
 def test_a_step_is_recognised_with_its_onset_and_a_night_that_came_and_went_is_none():
