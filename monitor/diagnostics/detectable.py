@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from math import isfinite, isnan, sqrt
 
 import numpy as np
 from scipy.special import ndtri
@@ -49,6 +50,8 @@ class Buckets:
     members : ndarray of bool of shape (n, b)
     weights : ndarray of shape (n, b)
         Of each quote in its bucket's mean: by precision, each column's sum one.
+    precision : list of float, length b
+        Of that mean, by the noise that the fit weighs with.
     of_class : ndarray of shape (b,)
         Place in `CLASSES`.
     """
@@ -56,12 +59,23 @@ class Buckets:
     scope: tuple[str, ...]
     members: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
     weights: FloatArray
+    precision: list[float]
     of_class: IntArray
 
     @cached_property
     def shift(self) -> FloatArray:
         """An error of one of each bucket's quotes, shape (n, b)."""
         return self.members.astype(np.float64)
+
+    @cached_property
+    def counts(self) -> list[int]:
+        """How many quotes each bucket has."""
+        return [int(n) for n in self.members.sum(axis=0)]
+
+    def means(self, x: FloatArray) -> FloatArray:
+        """Return each bucket's weighted mean, shape (b,); NaN where a quote of it has none."""
+        known = np.isfinite(x)
+        return np.where(~known @ self.members, np.nan, np.where(known, x, 0.0) @ self.weights)
 
 
 @lru_cache(maxsize=4)
@@ -81,6 +95,7 @@ def buckets_of(quotes: Quotes) -> Buckets:
         ),
         members=members,
         weights=precision / precision.sum(axis=0),
+        precision=precision.sum(axis=0).tolist(),
         of_class=tenors[expiry] * len(WINGS) + wing,
     )
 
@@ -96,21 +111,20 @@ def buckets_of(quotes: Quotes) -> Buckets:
 def class_bias_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     """Yield the misfit of each class's best quoted bucket."""
     assert evidence.model is not None
-    quotes, residual = evidence.quotes, residual_iv(evidence)
-    buckets = buckets_of(quotes)
-    precision = np.sum(buckets.members / quotes.noise[:, None] ** 2, axis=0)
-    unknown = ~np.isfinite(residual) @ buckets.members
+    buckets = buckets_of(evidence.quotes)
+    means = buckets.means(residual_iv(evidence)).tolist()
     best: dict[int, int] = {}
-    for b in np.flatnonzero(~unknown).tolist():
-        of_class = int(buckets.of_class[b])
-        if of_class not in best or precision[b] > precision[best[of_class]]:
+    for b, (of_class, precision) in enumerate(
+        zip(buckets.of_class.tolist(), buckets.precision, strict=True)
+    ):
+        if not isnan(means[b]) and (
+            of_class not in best or precision > buckets.precision[best[of_class]]
+        ):
             best[of_class] = b
     if not best:
         yield _no_value(metric, evidence)
     for of_class, b in sorted(best.items()):
-        mine = buckets.members[:, b]
-        bias = float(buckets.weights[mine, b] @ residual[mine])
-        yield metric.value(evidence, bias, scope=CLASSES[of_class], n=int(mine.sum()))
+        yield metric.value(evidence, means[b], scope=CLASSES[of_class], n=buckets.counts[b])
 
 
 @metric(
@@ -125,22 +139,19 @@ def class_bias_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
 def bucket_z(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     """Yield the test of each bucket; those too thin to show the tolerated error say so."""
     assert evidence.model is not None and evidence.fit is not None
-    residual, buckets = residual_iv(evidence), buckets_of(evidence.quotes)
+    buckets = buckets_of(evidence.quotes)
     if not len(buckets.scope):
         yield _no_value(metric, evidence)
         return
-    shown = detectable(evidence, by_quotes_alone=True)
-    variance, _ = _means(evidence)
-    for b, scope in enumerate(buckets.scope):
-        mine = buckets.members[:, b]
-        n = int(mine.sum())
-        if not np.isfinite(residual[mine]).all():
+    shown = detectable(evidence, by_quotes_alone=True).tolist()
+    variance, means = _means(evidence)[0].tolist(), buckets.means(residual_iv(evidence)).tolist()
+    for b, (scope, n) in enumerate(zip(buckets.scope, buckets.counts, strict=True)):
+        if isnan(means[b]):
             yield Rejection("metric", "no_model_value", f"{_subject(metric, evidence)}/{scope}")
         elif not is_seen(shown[b], evidence.tolerance_iv):
             yield _blind(metric, evidence, scope, n, shown[b])
         else:
-            z = buckets.weights[mine, b] @ residual[mine] / np.sqrt(variance[b])
-            yield metric.value(evidence, float(z), scope=scope, n=n)
+            yield metric.value(evidence, means[b] / sqrt(variance[b]), scope=scope, n=n)
 
 
 @metric(
@@ -157,12 +168,11 @@ def detectable_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     buckets, shown = buckets_of(evidence.quotes), detectable(evidence)
     if not len(buckets.scope):
         yield _no_value(metric, evidence)
-    for b, scope in enumerate(buckets.scope):
-        n = int(buckets.members[:, b].sum())
-        if np.isfinite(shown[b]):
-            yield metric.value(evidence, shown[b], scope=scope, n=n)
+    for scope, n, error in zip(buckets.scope, buckets.counts, shown.tolist(), strict=True):
+        if isfinite(error):
+            yield metric.value(evidence, error, scope=scope, n=n)
         else:
-            yield _blind(metric, evidence, scope, n, shown[b])
+            yield _blind(metric, evidence, scope, n, error)
 
 
 @metric(
@@ -185,7 +195,7 @@ def blind_vega(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     buckets, shown = buckets_of(evidence.quotes), detectable(evidence)
     seeing = {
         scope
-        for scope, error in zip(buckets.scope, shown, strict=True)
+        for scope, error in zip(buckets.scope, shown.tolist(), strict=True)
         if is_seen(error, evidence.tolerance_iv)
     }
     place, names = _strikes_buckets(strikes)
@@ -235,7 +245,7 @@ def _means(evidence: Evidence) -> tuple[FloatArray, FloatArray]:
 
 def is_seen(error: float, tolerance: float | None) -> bool:
     """Return whether a bucket with this smallest detectable error could have shown what matters."""
-    return bool(np.isfinite(error)) and (tolerance is None or error <= tolerance)
+    return isfinite(error) and (tolerance is None or error <= tolerance)
 
 
 @lru_cache(maxsize=4)
@@ -253,7 +263,8 @@ def _usual(evidence: Evidence, scope: str) -> float:
     )
     if series is None or len(series) < _LEAST_NIGHTS:
         return 0.0
-    return float(1.4826 * np.median(np.abs(np.diff(series.value))))
+    moves = np.sort(np.abs(series.value[1:] - series.value[:-1]))
+    return 1.4826 * 0.5 * float(moves[(len(moves) - 1) // 2] + moves[len(moves) // 2])
 
 
 def _subject(metric: Metric, evidence: Evidence) -> str:
@@ -268,7 +279,7 @@ def _no_value(metric: Metric, evidence: Evidence) -> Rejection:
 
 def _blind(metric: Metric, evidence: Evidence, scope: str, n: int, error: float) -> Rejection:
     detail = f"{n} quotes that the fit follows whatever they say"
-    if np.isfinite(error):
+    if isfinite(error):
         limit = evidence.tolerance_iv or 0.0
         least = f"{n} quotes show {100 * error:.2f} vol points at the least"
         detail = f"{least}, tolerance {100 * limit:.2f}"

@@ -7,7 +7,7 @@ constant structure, whatever its states do (Bakshi, Cao and Chen 1997).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -226,7 +226,8 @@ def stderr_of(covariance: FloatArray) -> FloatArray:
     return np.sqrt(np.where(variance >= 0, variance, np.nan))
 
 
-def standardised_changes(evidence: Evidence) -> dict[str, float] | None:
+@lru_cache(maxsize=4)
+def standardised_changes(evidence: Evidence) -> Mapping[str, float] | None:
     """Return each parameter's change over its error, both known; None without a last night.
 
     Slices are aged to tonight's tenor first, with their errors, so that an unchanged smile has no

@@ -23,6 +23,7 @@ from monitor.calibration.fit import Fit
 from monitor.diagnostics.base import Evidence
 from monitor.diagnostics.lastnight import law_of_refreshed, states_of
 from monitor.diagnostics.noise_model import learnt_noise
+from monitor.diagnostics.residual_law import directions_of
 from monitor.market.quotes import Quotes
 from monitor.numerics.spatial import outside, span_of
 
@@ -105,10 +106,12 @@ def structure_error(evidence: Evidence, left: Leftover) -> FloatArray:
 @lru_cache(maxsize=4)
 def influence_of(quotes: Quotes, fit: Fit) -> Leftover:
     """Return the residuals and the basis in the weights of the fit itself: what moved what."""
-    known, jacobian = _fitted(quotes, fit)
+    known, _ = _fitted(quotes, fit)
     at, noise = np.flatnonzero(known), quotes.noise[known]
     residual = (fit.iv[known] - quotes.iv[known]) / noise
-    basis = span_of(jacobian[known] / noise[:, None], quotes.expiry_index[known]).basis
+    # What is not known is of no direction, or of one that no known quote has a part in.
+    basis = directions_of(quotes, fit).taken[known] * noise[:, None]
+    basis = basis[:, np.any(basis != 0.0, axis=0)]
     return Leftover(at, noise, np.zeros(len(at)), residual, basis)
 
 

@@ -53,8 +53,8 @@ def held_out(left: Leftover, expiry: tuple[int, ...]) -> tuple[FloatArray, Float
 def _blocks(expiry: np.ndarray) -> np.ndarray:
     """Return where each block begins: every `BLOCK` strikes, anew at every expiry."""
     first = np.flatnonzero(np.diff(expiry, prepend=-1))
-    stop = np.append(first[1:], len(expiry))
-    return np.concatenate([np.arange(a, b, BLOCK) for a, b in zip(first, stop, strict=True)])
+    place = np.arange(len(expiry)) - np.repeat(first, np.diff(first, append=len(expiry)))
+    return np.flatnonzero(place % BLOCK == 0)
 
 
 def _held(evidence: Evidence) -> tuple[FloatArray, FloatArray] | None:

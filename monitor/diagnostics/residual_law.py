@@ -117,7 +117,7 @@ def law_of_fit(
 @lru_cache(maxsize=4)
 def tonights_law(quotes: Quotes, fit: Fit, noise: NoiseModel) -> ResidualLaw:
     """Return the law of the residuals of a fit to all quotes; asked again, the same object."""
-    return law_of_fit(quotes, fit, noise)
+    return _law_by(quotes, directions_of(quotes, fit), noise)
 
 
 def law_of_last_night(
@@ -154,29 +154,47 @@ def law_of_last_night(
 
 
 @dataclass(frozen=True, eq=False)
-class _Directions:
-    """What a weighted fit makes of noise: ``params @ taken' e``, seen as ``answers @ taken' e``."""
+class Directions:
+    """What a weighted fit makes of noise: ``params @ taken' e``, seen as ``answers @ taken' e``.
 
-    answers: FloatArray  # (n, r)
-    taken: FloatArray  # (n, r)
-    params: FloatArray  # (P, r)
+    Attributes
+    ----------
+    answers, taken : ndarray of shape (n, r)
+        In units of the fit's noise, `taken` is an orthonormal basis of what the fit follows.
+    params : ndarray of shape (P, r)
+    """
+
+    answers: FloatArray
+    taken: FloatArray
+    params: FloatArray
 
 
 def _law(
     quotes: Quotes, jacobian: FloatArray, free: BoolArray, noise: NoiseModel, used: BoolArray | None
 ) -> ResidualLaw:
     used = np.ones(quotes.n, np.bool_) if used is None else used
-    found = _directions(quotes, jacobian, free, used)
+    return _law_by(quotes, _directions(quotes, jacobian, free, used), noise)
+
+
+def _law_by(quotes: Quotes, found: Directions, noise: NoiseModel) -> ResidualLaw:
     return ResidualLaw(quotes, noise, noise.deviation(quotes), found.answers, found.taken)
+
+
+# A night's models are measured one after the other, and then judged so.
+@lru_cache(maxsize=16)
+def directions_of(quotes: Quotes, fit: Fit) -> Directions:
+    """Return the directions of what was free in a fit to all quotes."""
+    used = np.ones(quotes.n, np.bool_)
+    return _directions(quotes, fit.jacobian, fit.at_bound == 0, used)
 
 
 def _directions(
     quotes: Quotes, jacobian: FloatArray, free: BoolArray, used: BoolArray
-) -> _Directions:
+) -> Directions:
     """Return the directions of the free parameters, those of slices that share none apart."""
     columns, noise = np.flatnonzero(free), quotes.noise[:, None]
     scaled = np.nan_to_num(jacobian[:, columns]) / noise
     span = span_of(np.where(used[:, None], scaled, 0.0), quotes.expiry_index)
     params = np.zeros((jacobian.shape[1], span.combination.shape[1]))
     params[columns] = span.combination
-    return _Directions(noise * (scaled @ span.combination), span.basis / noise, params)
+    return Directions(noise * (scaled @ span.combination), span.basis / noise, params)
