@@ -23,7 +23,7 @@ from monitor.diagnostics.detectable import buckets_of, usual_of_buckets
 from monitor.diagnostics.noise_model import learnt_noise
 from monitor.diagnostics.places import WINGS, wing_index
 from monitor.diagnostics.residual import residual_iv
-from monitor.diagnostics.residual_law import tonights_law
+from monitor.diagnostics.residual_law import ResidualLaw, tonights_law
 from monitor.market.quotes import Quotes
 from monitor.models.base import Grid
 from monitor.numerics.pursuit import Parts, pursue
@@ -107,16 +107,22 @@ def attribute(
     law = tonights_law(quotes, evidence.fit, learnt_noise(evidence.history))
     moved = np.zeros(len(buckets.scope)) if usual is None else usual
     scale = np.hypot(quotes.noise, buckets.shift @ moved)
-    known = np.where(seen, 1.0 / scale, 0.0)[:, None]
-    plain, atoms = blocks.shift * known, law.answered(blocks.shift) * known
-    followed = np.linalg.norm(atoms, axis=0) <= _LEAST_ANSWER * np.linalg.norm(plain, axis=0)
-    atoms[:, followed] = 0.0
+    known = np.where(seen, 1.0 / scale, 0.0)
+    atoms = _answered(law, blocks) * known[:, None]
+    answer, whole = np.einsum("ij,ij->j", atoms, atoms), (known * known) @ blocks.shift
+    atoms[:, answer <= _LEAST_ANSWER**2 * whole] = 0.0
     weights = atoms / scale[:, None]
     together = (buckets.shift * moved).T @ weights
     noise = nights * (weights.T @ law.noise_times(weights)) + together.T @ together
     limit = float(ndtri(0.5 * _CHANCE / len(blocks.kind))) ** 2
     parts = pursue(np.where(seen, residual / scale, 0.0), atoms, noise, limit)
     return _named(blocks, parts, int(seen.sum()))
+
+
+@lru_cache(maxsize=2)
+def _answered(law: ResidualLaw, blocks: Blocks) -> FloatArray:
+    """Return what an error of each block's vols leaves in the residuals, shape (n, b)."""
+    return law.answered(blocks.shift)
 
 
 def _named(blocks: Blocks, parts: Parts, n: int) -> Attribution:

@@ -139,11 +139,11 @@ def _by_learnt_noise(
 
 def _white(columns: FloatArray, noise: FloatArray, decay: FloatArray) -> FloatArray:
     """Return columns over noise, each row less what the row before it says of its noise."""
-    shape = (-1, *(1,) * (columns.ndim - 1))
-    scaled = columns / noise.reshape(shape)
-    if not decay.any():
-        return np.asarray(scaled)
-    before = np.concatenate([scaled[:1], scaled[:-1]])
-    return np.asarray(
-        (scaled - decay.reshape(shape) * before) / np.sqrt(1.0 - decay**2).reshape(shape)
-    )
+    root = np.sqrt(1.0 - decay**2)
+    alone, before = 1.0 / (noise * root), decay[1:] / (noise[:-1] * root[1:])
+    if columns.ndim == 2:
+        alone, before = alone[:, None], before[:, None]
+    white = np.asarray(columns * alone)
+    if decay.any():
+        white[1:] -= columns[:-1] * before
+    return white

@@ -149,7 +149,7 @@ def law_of_last_night(
     structure = then.params[loose]
     values, vectors = np.linalg.eigh(structure @ common @ structure.T)
     half = vectors * np.sqrt(np.maximum(values, 0.0))
-    wrong = np.nan_to_num(refreshed.jacobian[:, loose]) @ half
+    wrong = _known(refreshed.jacobian[:, loose]) @ half
     return replace(law, wrong=wrong - law.answers @ (law.taken.T @ wrong))
 
 
@@ -193,8 +193,13 @@ def _directions(
 ) -> Directions:
     """Return the directions of the free parameters, those of slices that share none apart."""
     columns, noise = np.flatnonzero(free), quotes.noise[:, None]
-    scaled = np.nan_to_num(jacobian[:, columns]) / noise
+    scaled = _known(jacobian[:, columns]) / noise
     span = span_of(np.where(used[:, None], scaled, 0.0), quotes.expiry_index)
     params = np.zeros((jacobian.shape[1], span.combination.shape[1]))
     params[columns] = span.combination
     return Directions(noise * (scaled @ span.combination), span.basis / noise, params)
+
+
+def _known(x: FloatArray) -> FloatArray:
+    """Return zero where there is no number: what `numpy.nan_to_num` does, and it looks for more."""
+    return np.where(np.isnan(x), 0.0, x)

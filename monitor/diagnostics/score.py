@@ -41,6 +41,7 @@ NEEDS_BOTH = "one night; quiet nights, if any"
 # Of its length: a direction that the fit follows, or others of its assumption do, is none.
 _ABSORBED = 1e-3
 _TOGETHER = "structure"
+_ONE = np.ones((1, 1))
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ def scores_of(
         own = own[kept[own]]
         if not len(own):
             continue
-        values, vectors = np.linalg.eigh(products[np.ix_(own, own)])
+        one = len(own) == 1  # needs no decomposition
+        values, vectors = (_ONE[0], _ONE) if one else np.linalg.eigh(products[np.ix_(own, own)])
         firm = values > _ABSORBED**2 * values[-1]
         back, degrees = vectors[:, firm] / np.sqrt(values[firm]), int(firm.sum())
         if left.n <= left.p + degrees:

@@ -11,6 +11,7 @@ twice that of recorded chains, and the tests say less than they could. `sign_run
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
@@ -49,8 +50,13 @@ def smile_modes(quotes: Quotes, iv: FloatArray) -> FloatArray:
     return np.stack([np.ones(quotes.n), x, x * x, np.log(tau)], axis=1)
 
 
-def _modes_left(evidence: Evidence, left: Leftover) -> Iterator[tuple[str, FloatArray | None]]:
-    """Yield each mode as a unit vector, orthogonal to the fit and to the modes before it."""
+@lru_cache(maxsize=4)
+def _modes_left(evidence: Evidence, left: Leftover) -> tuple[tuple[str, FloatArray | None], ...]:
+    """Return each mode as a unit vector, orthogonal to the fit and to the modes before it."""
+    return tuple(_modes_of(evidence, left))
+
+
+def _modes_of(evidence: Evidence, left: Leftover) -> Iterator[tuple[str, FloatArray | None]]:
     assert evidence.fit is not None
     modes = smile_modes(evidence.quotes, evidence.fit.iv)
     columns = left.scaled(modes[left.at])

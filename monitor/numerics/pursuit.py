@@ -9,6 +9,7 @@ parts are orthogonal, and their squares sum to the whole.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
@@ -60,26 +61,25 @@ def pursue(target: FloatArray, atoms: FloatArray, noise: FloatArray, limit: floa
     products, along, b = atoms.T @ atoms, atoms.T @ target, atoms.shape[1]
     length, loud = np.diagonal(products).copy(), np.diagonal(noise).copy()
     least = np.maximum(_SAME * length, 0.0)
-    # Of each atom taken: all atoms' shares in it, unit vector and as it stands; and the column of
-    # the noise less half its own share, so that what is left is noise - s c' - c s'.
-    unit, share, column = np.zeros((3, b, b))
+    # Of each atom taken, u: all atoms' parts along what of it was new; and k, by which the noise
+    # that is left of their products is noise - u k' - k u', summed.
+    taken = np.zeros((b, 2, b))
     picked: list[int] = []
     for t in range(b):
-        usable = length > least
-        gain = np.divide(along**2, length, out=np.zeros(b), where=usable)
-        best = int(np.argmax(gain >= _EQUAL * np.max(gain)))
+        gain = np.divide(along * along, length, out=np.zeros(b), where=length > least)
+        best = int(np.argmax(gain >= _EQUAL * gain.max()))
         # Of an atom that those before it make up, rounding may leave less than no noise.
         if not gain[best] * length[best] > limit * max(loud[best], 0.0):
             break
         picked.append(best)
-        left, root = products[best] - unit[:t, best] @ unit[:t], np.sqrt(length[best])
-        unit[t] = left / root
-        share[t] = left / length[best]
-        own = noise[best] - share[:t, best] @ column[:t] - column[:t, best] @ share[:t]
-        column[t] = own - (0.5 * loud[best]) * share[t]
-        along = along - share[t] * along[best]
-        length = length - unit[t] ** 2
-        loud = loud - 2.0 * share[t] * column[t]
+        root = sqrt(length[best])
+        u = (products[best] - taken[:t, 0, best] @ taken[:t, 0]) / root
+        left = noise[best] - taken[:t, ::-1, best].reshape(-1) @ taken[:t].reshape(-1, b)
+        k = (left - (0.5 * loud[best] / root) * u) / root
+        taken[t, 0], taken[t, 1] = u, k
+        along = along - u * (along[best] / root)
+        length = length - u * u
+        loud = loud - 2.0 * u * k
         length[best] = 0.0
     # Products of near-equal atoms lose digits that the atoms themselves still have.
     basis = np.linalg.qr(atoms[:, picked])[0]
