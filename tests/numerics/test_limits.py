@@ -12,6 +12,7 @@ from monitor.numerics.limits import (
     RECIPE,
     Limits,
     chart,
+    chart_last,
     innovations_correlation,
     joint_limits,
 )
@@ -101,6 +102,17 @@ def test_a_score_is_the_nearest_of_three_charts_to_its_limit_with_its_sign():
     by_step = charted.score([Limits(cusum=100.0, step=2.0, jump=100.0)])[-1, 0]
     by_jump = charted.score([Limits(cusum=100.0, step=100.0, jump=1.0)])[-1, 0]
     assert (by_sum, by_step, by_jump) == pytest.approx((-1.5, -1.5 / np.sqrt(1.25), -1.2))
+
+
+@pytest.mark.parametrize("nights", [1, 2, 30])
+def test_the_last_night_charted_alone_is_that_of_all_nights(reference, nights):
+    rng = np.random.default_rng(8)
+    scores = predictive_scores([reference], rng.standard_normal((nights, 4)) * 2.0)
+    sides = np.array([True, False, True, False])
+    every, last = chart(scores, two_sided=sides), chart_last(scores, two_sided=sides)
+    for name in ("cusum", "step", "jump", "nights"):
+        expected = getattr(every, name)[-1:]
+        np.testing.assert_allclose(getattr(last, name), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("reference", [np.full(30, 2.5), np.arange(30.0), np.arange(4.0)])
