@@ -315,14 +315,13 @@ def stress_pnl_usd(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     now, after = revalue(
         model, fit.params, quotes.expiry_ms, quotes.tau, _options(quotes), PORTFOLIO_MARGIN
     )
-    dollars = _dollars(evidence, book)
+    size = book.quantity * _dollars(evidence, book)
     untold: list[Scenario] = []
     for scenario, c in after.items():
-        gain = book.quantity * (c - now) * dollars * (1.0 + scenario.spot)
+        gain = float(size @ (c - now)) * (1.0 + scenario.spot)
         # A sum without its worst leg would look better than the whole.
-        if np.isfinite(gain).all():
-            scope = f"stress:{scenario.name}"
-            yield metric.value(evidence, float(gain.sum()), scope=scope, n=book.n)
+        if np.isfinite(gain):
+            yield metric.value(evidence, gain, scope=f"stress:{scenario.name}", n=book.n)
         else:
             untold.append(scenario)
     if untold:

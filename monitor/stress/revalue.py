@@ -16,7 +16,7 @@ quarter lower), and has no value there. *Refused:* moving its structure too, whi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -36,8 +36,9 @@ from monitor.stress.scenarios import (
     VolRule,
 )
 
+_LEVEL_TAU = REFERENCE_DAYS / 365.0
 _MAX_STEPS = 40
-_CLOSE = 1e-7  # relative, of the 30-day variance
+_CLOSE = 1e-4  # relative, of the 30-day vol
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,36 +66,44 @@ class Options:
 
     @cached_property
     def _placed(self) -> tuple[Grid, IntArray]:
-        """The grid of all moved points, and each point's place in it."""
-        expiries, first, index = np.unique(self.expiry_ms, return_index=True, return_inverse=True)
-        k = self.moved_k.ravel()
-        index = np.tile(index, len(SPOT_MOVES))
+        """The grid of all moved points and the level's, and each one's place in it, level last."""
+        tau = np.append(np.tile(self.tau, len(SPOT_MOVES)), _LEVEL_TAU)
+        k = np.append(self.moved_k.ravel(), 0.0)
+        # By tenor: the level's may be an expiry's as well.
+        tenors, index = np.unique(tau, return_inverse=True)
         order = np.lexsort((k, index))
         place = np.empty(len(order), np.int64)
         place[order] = np.arange(len(order))
+        own, first = np.unique(self.tau, return_index=True)
+        expiry_ms = np.zeros(len(tenors), np.int64)
+        expiry_ms[np.searchsorted(tenors, own)] = self.expiry_ms[first]
         nearest = [
-            np.flatnonzero(self.expiry_ms == e)[np.argmin(np.abs(self.k[self.expiry_ms == e]))]
-            for e in expiries
+            np.flatnonzero(self.tau == t)[np.argmin(np.abs(self.k[self.tau == t]))] for t in own
         ]
-        grid = Grid(expiries, self.tau[first], index[order], k[order], self.w[nearest])
-        return grid, place
+        w_ref = np.interp(tenors, own, self.w[nearest])
+        return Grid(expiry_ms, tenors, index[order], k[order], w_ref), place
 
     @property
     def grid(self) -> Grid:
-        """All moved points, as a model is asked for them."""
+        """All moved points and the level's, as a model is asked for them."""
         return self._placed[0]
 
-    def by_move(self, iv: FloatArray) -> FloatArray:
-        """Return a grid's values as rows of spot moves, shape (s, l)."""
-        return iv[self._placed[1]].reshape(len(SPOT_MOVES), -1)
+    @property
+    def level_at(self) -> int:
+        """Place in the grid of the point at which the level of a surface is read."""
+        return int(self._placed[1][-1])
 
     @cached_property
     def level(self) -> Grid:
-        """The one point at which the level of a surface is read: 30 days, at the money."""
-        tau = REFERENCE_DAYS / 365.0
-        w = float(np.interp(tau, self.grid.tau, self.grid.w_ref))
-        zero = np.zeros(1, np.int64)
-        return Grid(zero, np.array([tau]), zero, np.zeros(1), np.array([w]))
+        """That point alone."""
+        zero, at = np.zeros(1, np.int64), self.grid.expiry_index[self.level_at]
+        return Grid(
+            zero, self.grid.tau[at : at + 1], zero, np.zeros(1), self.grid.w_ref[at : at + 1]
+        )
+
+    def by_move(self, values: FloatArray) -> FloatArray:
+        """Return a grid's values as rows of spot moves, shape (s, l)."""
+        return values[self._placed[1][:-1]].reshape(len(SPOT_MOVES), -1)
 
 
 def revalue(
@@ -128,16 +137,16 @@ def revalue(
     if not np.isfinite(carried).any():
         absent = np.full(len(options.k), np.nan)
         return absent, dict.fromkeys(SCENARIOS, absent)
-    unmoved = options.by_move(model_iv(model, carried, grid))
-    iv = np.full((len(VOL_MOVES), *unmoved.shape), np.nan)
-    for v, move in enumerate(VOL_MOVES):
-        if move == "same" or model.per_expiry:
-            iv[v] = rule.moved(unmoved, options.tau, move)
-            continue
-        moved = moved_states(model, carried, options.level, rule, move)
-        if moved is not None:
-            iv[v] = options.by_move(model_iv(model, moved, grid))
-    c = black_price(options.moved_k, iv * iv * options.tau, options.sign)
+    if model.per_expiry:
+        unmoved = options.by_move(model_iv(model, carried, grid))
+        iv = np.stack([rule.moved(unmoved, options.tau, move) for move in VOL_MOVES])
+        w = iv * iv * options.tau
+    else:
+        surfaces = moved_surfaces(model, carried, options, rule)
+        nowhere = np.full(grid.n, np.nan)
+        found = (surfaces[move] for move in VOL_MOVES)
+        w = np.stack([options.by_move(nowhere if s is None else s.w) for s in found])
+    c = black_price(options.moved_k, w, options.sign)
     after = {
         scenario: c[VOL_MOVES.index(scenario.vol), SPOT_MOVES.index(scenario.spot)]
         for scenario in SCENARIOS
@@ -145,49 +154,102 @@ def revalue(
     return after[UNMOVED], after
 
 
-def moved_states(
-    model: Model, params: FloatArray, level: Grid, rule: VolRule, move: VolMove
-) -> FloatArray | None:
-    """Return a surface model's parameters with the states scaled so that its level moves.
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """A surface model's answer with its states scaled by one factor.
+
+    Attributes
+    ----------
+    factor : float
+    w, by_factor : ndarray of shape (n,) or (1,)
+        Total variance on the options' grid, or at its level alone, and its derivative by the
+        factor; NaN where there is none.
+    level, slope : float
+        30-day vol at the money, and its derivative likewise.
+    """
+
+    factor: float
+    w: FloatArray
+    by_factor: FloatArray
+    level: float
+    slope: float
+
+
+def moved_surfaces(
+    model: Model, params: FloatArray, options: Options, rule: VolRule
+) -> dict[VolMove, Surface | None]:
+    """Return a surface model after each move of vol, its states scaled so that its level moves.
 
     Parameters
     ----------
     model : Model
         With one vector for the whole surface.
     params : ndarray of shape (P,)
-    level : Grid
-        The one point at which the level is read.
+    options : Options
     rule : VolRule
-    move : {"down", "same", "up"}
 
     Returns
     -------
-    ndarray of shape (P,) or None
-        None where no factor within the bounds gives the level.
+    mapping of {"down", "same", "up"} to Surface or None
+        On the options' grid. None where no factor within the bounds gives the level.
     """
-    is_state = np.array([p.role == "state" for p in model.tiled(level)])
-    lower, upper = model.bounds(level)
+    is_state = np.array([p.role == "state" for p in model.tiled(options.grid)])
+    lower, upper = (bound[is_state] for bound in model.bounds(options.grid))
     states = np.where(is_state, params, 0.0)
-    tried, factor, aim = np.asarray(params, dtype=np.float64), 1.0, np.nan
-    for _ in range(_MAX_STEPS):
+
+    def scaled(factor: float, whole: bool = True) -> Surface:
+        grid, at = (options.grid, options.level_at) if whole else (options.level, 0)
+        there = np.where(is_state, factor * states, params)
         with np.errstate(all="ignore"):
-            w, gradient = model.total_variance(tried, level)
-            if np.isnan(aim):
-                now = np.sqrt(w / level.tau)
-                aim = float((rule.moved(now, level.tau, move) ** 2 * level.tau)[0])
-        slope, miss = float(gradient[0] @ states), float(w[0]) - aim
-        if not (np.isfinite(miss) and slope > 0.0):
-            return None
-        if abs(miss) <= _CLOSE * aim:
-            return tried
-        # Variance is nearly linear in its states; a step is kept from leaving the model's ground.
-        step = float(np.clip(factor - miss / slope, 0.1 * factor, 10.0 * factor))
-        step = _within(step, states[is_state], lower[is_state], upper[is_state])
-        if step == factor:
-            return None
-        factor = step
-        tried = np.where(is_state, factor * states, params)
-    return None
+            w, gradient = model.total_variance(there, grid)
+            w, by_factor = np.where(w > 0.0, w, np.nan), gradient @ states
+            level = float(np.sqrt(w[at] / _LEVEL_TAU))
+            slope = float(by_factor[at]) / (2.0 * level * _LEVEL_TAU)
+        return Surface(factor, w, by_factor, level, slope)
+
+    def moved(move: VolMove, before: Surface | None) -> Surface | None:
+        here, aim = now, float(rule.moved(level, tau, move)[0])
+        for _ in range(_MAX_STEPS):
+            if not (np.isfinite(here.level) and here.slope > 0.0):
+                return None
+            wanted = _factor_at(aim, here, before)
+            if abs(here.level - aim) <= _CLOSE * aim:
+                found = here if len(here.w) == options.grid.n else scaled(here.factor)
+                # The rest of the way is straight; what it misses goes with its square.
+                rest = wanted - here.factor
+                return replace(found, factor=wanted, w=found.w + rest * found.by_factor, level=aim)
+            # A step is kept from leaving the model's ground.
+            factor = float(np.clip(wanted, 0.1 * here.factor, 10.0 * here.factor))
+            factor = _within(factor, states[is_state], lower, upper)
+            if factor == here.factor:
+                return None
+            # The step meant to be the last asks for all points; one cut short is not.
+            before, here = here, scaled(factor, whole=factor == wanted)
+        return None
+
+    now = scaled(1.0)
+    level, tau = np.array([now.level]), np.array([_LEVEL_TAU])
+    up = moved("up", None)
+    # The way up shows how the level bends.
+    return {"down": moved("down", up), "same": now, "up": up}
+
+
+def _factor_at(aim: float, here: Surface, before: Surface | None) -> float:
+    """Return the factor at which the level is foretold to be `aim`.
+
+    By the cubic through both surfaces and their slopes, factor by level: variance is nearly linear
+    in states that are variances, vol in those that are vols. By the straight line here where there
+    is no other surface, or the cubic turns back.
+    """
+    step = (aim - here.level) / here.slope
+    if before is not None and before.level != here.level:
+        width = before.level - here.level
+        chord = (before.factor - here.factor) / width
+        t = (aim - here.level) / width
+        first, second = 1.0 / here.slope - chord, 1.0 / before.slope - chord
+        cubic = (aim - here.level) * (chord + (1.0 - t) * ((1.0 - t) * first - t * second))
+        step = cubic if cubic * step > 0.0 else step
+    return here.factor + step
 
 
 def _within(factor: float, states: FloatArray, lower: FloatArray, upper: FloatArray) -> float:

@@ -6,7 +6,7 @@ import pytest
 from monitor.calibration.solve import calibrate, model_iv
 from monitor.models import MODELS
 from monitor.pricing.black import black_price
-from monitor.stress.revalue import Options, moved_states, revalue
+from monitor.stress.revalue import Options, moved_surfaces, revalue
 from monitor.stress.scenarios import PORTFOLIO_MARGIN, SCENARIOS, SPOT_MOVES, UNMOVED, Scenario
 from tests.calibration.chains import grid_of_tenors, quotes_by, quotes_from
 
@@ -69,22 +69,31 @@ def test_a_surface_models_thirty_day_vol_moves_by_the_rule_and_its_structure_sta
 ):
     model = MODELS[name]
     params = HESTON if name == "heston" else np.array([0.6, -0.1, 0.05, 0.1, 0.0, 0.0])
-    level = options().level
-    moved = moved_states(model, params, level, PORTFOLIO_MARGIN, move)
+    moved = moved_surfaces(model, params, options(), PORTFOLIO_MARGIN)[move]
     assert moved is not None
-    before, after = (float(model_iv(model, p, level)[0]) for p in (params, moved))
-    assert after == pytest.approx(factor * before, rel=1e-6)
-    structure = np.array([p.role == "structure" for p in model.parameters])
-    np.testing.assert_array_equal(moved[structure], params[structure])
-    assert moved[~structure] != params[~structure]
+    state = np.array([p.role == "state" for p in model.parameters])
+    there = np.where(state, moved.factor * params, params)
+    before, after = (float(model_iv(model, p, options().level)[0]) for p in (params, there))
+    assert after == pytest.approx(factor * before, rel=1e-7)
+    np.testing.assert_allclose(moved.w, model.total_variance(there, options().grid)[0], rtol=1e-7)
+
+
+@pytest.mark.parametrize("days", [29.0, 30.0])
+def test_the_level_is_read_at_thirty_days_whether_or_not_an_expiry_is_there(days):
+    o = options(grid_of_tenors(np.array([7.0, days, 90.0])))
+    assert o.grid.k[o.level_at] == 0.0
+    assert o.grid.tau_of_point[o.level_at] * 365.0 == pytest.approx(30.0)
+    assert o.grid.m == (3 if days == 30.0 else 4)
+    np.testing.assert_array_equal(o.by_move(o.grid.k), o.moved_k)
+    np.testing.assert_array_equal(o.by_move(o.grid.tau_of_point)[0], o.tau)
 
 
 def test_a_model_that_reverts_within_days_cannot_follow_a_fall_and_says_so():
     # kappa = 50: three quarters of the 30-day variance is the long variance, whatever v0 is.
     fast = np.array([0.30, 50.0, 0.36, 5.0, -0.2])
-    level = options().level
-    assert moved_states(MODELS["heston"], fast, level, PORTFOLIO_MARGIN, "down") is None
-    assert moved_states(MODELS["heston"], fast, level, PORTFOLIO_MARGIN, "up") is not None
+    surfaces = moved_surfaces(MODELS["heston"], fast, options(), PORTFOLIO_MARGIN)
+    assert surfaces["down"] is None
+    assert surfaces["up"] is not None
     _, after = values("heston", fast)
     for scenario, c in after.items():
         assert np.isfinite(c).all() == (scenario.vol != "down")
