@@ -18,7 +18,8 @@ import numpy as np
 from monitor.assessment import PULSE, Assessment, Past, Rules, Run, Stream, code_digest
 from monitor.calibration.fit import Fit
 from monitor.calibration.pull import Pulled, pulled_fit
-from monitor.calibration.solve import calibrate, grid_of, model_iv
+from monitor.calibration.refresh import refreshed_fit
+from monitor.calibration.solve import calibrate, grid_of
 from monitor.diagnostics.base import (
     NO_HISTORY,
     Evidence,
@@ -152,7 +153,7 @@ def measure_pulse(snapshot: Snapshot, past: Past, rules: Rules) -> Night:
         carried = _carried(history, MODELS[name], grid)
         if carried is None:
             continue
-        fit = _refreshed(MODELS[name], quotes, grid, carried, rules)
+        _, fit = refreshed_fit(MODELS[name], quotes, carried, grid=grid, settings=rules.calibration)
         fits.append(fit)
         if np.isfinite(fit.iv).any():
             measured[name] = measure_alone(replace(chain, model=MODELS[name], fit=fit))
@@ -302,8 +303,9 @@ def _evidence_on(chain: Evidence, model: Model, fit: Fit, night: Night, rules: R
     frozen_iv, refreshed = None, None
     carried = _carried(chain.history, model, night.grid)
     if carried is not None:
-        frozen_iv = model_iv(model, carried, night.grid)
-        refreshed = _refreshed(model, chain.quotes, night.grid, carried, rules)
+        frozen_iv, refreshed = refreshed_fit(
+            model, chain.quotes, carried, grid=night.grid, settings=rules.calibration
+        )
     use = rules.inventory.get(model.name, _NOT_IN_INVENTORY)
     return replace(
         chain,
@@ -321,18 +323,6 @@ def _carried(history: History, model: Model, grid: Grid) -> np.ndarray | None:
         return None
     carried = model.carry(past.params, past.expiry_ms, past.tau, grid)
     return carried if np.isfinite(carried).any() else None
-
-
-def _refreshed(
-    model: Model,
-    quotes: Quotes,
-    grid: Grid,
-    carried: np.ndarray,
-    rules: Rules,
-) -> Fit:
-    states = np.array([p.role == "state" for p in model.tiled(grid)])
-    settings = rules.calibration
-    return calibrate(model, quotes, grid=grid, settings=settings, start=carried, free=states)
 
 
 def _pulled(evidence: Evidence, fit: Fit, grid: Grid, rules: Rules) -> Pulled | None:

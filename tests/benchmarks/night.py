@@ -86,14 +86,11 @@ def watch(watch: Stopwatch) -> None:
     def always(stage: str) -> Callable[..., str]:
         return lambda *args, **named: stage
 
-    def of_fit(*args: Any, start: object = None, **named: Any) -> str:
-        return "calibrate" if start is None else "last night's fit"
-
     modules: dict[Any, dict[str, Callable[..., str]]] = {
         assess: {
             "build_quotes": always("clean"),
-            "calibrate": of_fit,
-            "model_iv": always("last night's fit"),
+            "calibrate": always("calibrate"),
+            "refreshed_fit": always("last night's fit"),
         },
         pipeline: {"judge_night": always("judge"), "measure_for": always("rest")},
     }
