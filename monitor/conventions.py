@@ -9,6 +9,7 @@ dollar-quoted one is divided by F here, and nowhere else.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 
@@ -39,6 +40,8 @@ def from_ms(ms: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=int(ms))
 
 
+# Every name of a parameter and every scope of an expiry asks for one.
+@lru_cache(maxsize=1024)
 def expiry_label(expiry_ms: int) -> str:
     """Return the ISO date that names an expiry in scopes and reports: ``2026-03-27``."""
     return from_ms(expiry_ms).date().isoformat()

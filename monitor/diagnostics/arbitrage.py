@@ -86,7 +86,7 @@ def butterfly_model(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
         yield _no_surface(metric, evidence)
         return
     k, w = surface
-    g = np.array([durrleman(k[j], w[j]) for j in range(len(k))])
+    g = durrleman(k, w)
     known = np.isfinite(g)
     # Fitted w carries the Fourier integral's error, about 1e-10; second differences magnify it.
     if known.any():
@@ -110,33 +110,30 @@ def calendar_model(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
         yield _no_surface(metric, evidence)
         return
     k, w = surface
-    falls, tried = 0, 0
-    for j in range(len(k) - 1):
-        inside = (k[j] >= k[j + 1][0]) & (k[j] <= k[j + 1][-1])
-        later = np.interp(k[j][inside], k[j + 1], w[j + 1])
-        step = later - w[j][inside]
-        known = np.isfinite(step)
-        # Straight lines between 61 points overstate a convex w by under a thousandth of it.
-        falls += int(np.sum(step[known] < -1e-3 * np.abs(later[known])))
-        tried += int(np.sum(known))
+    pairs = zip(k[:-1], k[1:], w[1:], strict=True)
+    later = np.stack([np.interp(x, at, value, np.nan, np.nan) for x, at, value in pairs])
+    tried = int(np.isfinite(later - w[:-1]).sum())
     if tried:
+        # Straight lines between 61 points overstate a convex w by under a thousandth of it.
+        falls = int(np.sum(later - w[:-1] < -1e-3 * np.abs(later)))
         yield metric.value(evidence, falls / tried, n=tried)
     else:
         yield _no_surface(metric, evidence)
 
 
 def durrleman(k: FloatArray, w: FloatArray) -> FloatArray:
-    r"""Return Durrleman's g at the inner points of an even grid in k, shape (points - 2,).
+    r"""Return Durrleman's g at the inner points of even grids in k, shape (..., points - 2).
 
     .. math:: g = (1 - k w'/2w)^2 - \tfrac{w'^2}{4}(\tfrac1w + \tfrac14) + \tfrac{w''}{2}
 
     NaN where `w` is, and for a slice of one strike, which has no width.
     """
-    h = k[1] - k[0]
+    h = k[..., 1:2] - k[..., :1]
+    before, w, after = w[..., :-2], w[..., 1:-1], w[..., 2:]
+    k = k[..., 1:-1]
     with np.errstate(divide="ignore", invalid="ignore"):
-        slope = (w[2:] - w[:-2]) / (2.0 * h)
-        curve = (w[2:] - 2.0 * w[1:-1] + w[:-2]) / h**2
-        k, w = k[1:-1], w[1:-1]
+        slope = (after - before) / (2.0 * h)
+        curve = (after - 2.0 * w + before) / h**2
         return (1 - 0.5 * k * slope / w) ** 2 - 0.25 * slope**2 * (1 / w + 0.25) + 0.5 * curve
 
 

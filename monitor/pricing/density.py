@@ -52,6 +52,8 @@ _K_MAX = 600.0
 _POINTS = 801  # of the strip
 _PLACES = np.arange(_POINTS, dtype=np.float64)
 _SAME_POINT = 1e-6  # of a step
+# Steps beyond the outermost quotes, where vol turns flat: there a formula takes over.
+_BEYOND = 3.5
 # Slopes of total variance stay below Lee's bound of 2, at which no moment is left.
 _SLOPE_MAX = 1.9
 
@@ -208,8 +210,11 @@ def swap_variances(smiles: Sequence[Smile]) -> tuple[float | None, ...]:
     usable = [i for i, (k, w) in enumerate(smiles) if _reaches_round(k, w)]
     if not usable:
         return tuple(found)
-    strips, flat = _continued([smiles[i] for i in usable], [0.0] * len(usable))
-    rates = 2.0 * strips.integral(_strip(strips.k, flat))
+    parts = [smiles[i] for i in usable]
+    strips, flat = _continued(parts, [0.0] * len(parts), _BEYOND)
+    first, last = strips.edges[:-1], strips.edges[1:] - 1
+    ends = _put_tail(strips.k[first], flat[first]) + _call_tail(strips.k[last], flat[last])
+    rates = 2.0 * (strips.integral(_strip(strips.k, flat)) + ends)
     for i, rate in zip(usable, rates.tolist(), strict=True):
         found[i] = rate
     return tuple(found)
@@ -224,31 +229,56 @@ def _strip(k: FloatArray, v: FloatArray) -> FloatArray:
     return otm_call(np.abs(k), v) * np.exp(-np.maximum(k, 0.0))
 
 
-def _continued(smiles: Sequence[Smile], more: Sequence[float]) -> tuple[Strips, FloatArray]:
+def _call_tail(k: FloatArray, v: FloatArray) -> FloatArray:
+    """Return the integral of a call's premium times exp(-k) from `k` up, at one deviation `v`."""
+    d2 = -k / v - 0.5 * v
+    gauss = INV_SQRT_2PI * np.exp(-0.5 * d2 * d2)
+    below = ndtr(d2)
+    return np.asarray(np.exp(-k) * ndtr(d2 + v) - below - v * (d2 * below + gauss))
+
+
+def _put_tail(k: FloatArray, v: FloatArray) -> FloatArray:
+    """Return the integral of a put's premium times exp(-k) up to `k`, at one deviation `v`."""
+    z = k / v + 0.5 * v  # -d2
+    gauss = INV_SQRT_2PI * np.exp(-0.5 * z * z)
+    below = ndtr(z)
+    return np.asarray(np.exp(-k) * ndtr(z - v) - below + v * (z * below + gauss))
+
+
+def _continued(
+    smiles: Sequence[Smile], more: Sequence[float], beyond: float = np.inf
+) -> tuple[Strips, FloatArray]:
     """Return strips' grids and the deviation on them, flat in vol beyond the quotes.
 
-    `more`: deviation to be seen beyond the highest of each smile's quotes.
+    `more`: deviation to be seen beyond the highest of each smile's quotes. `beyond`: steps of the
+    grid beyond the outermost quotes at which it may end.
     """
-    grids, deviations = [], []
-    for (k, w), extra in zip(smiles, more, strict=True):
-        v = np.sqrt(w)
-        top = float(np.max(v)) + extra
-        # exp(-k) must stay a number, also for vols that no market has.
-        low = max(min(-_REACH * top, 1.5 * float(k[0])), -_K_MAX)
-        high = min(max(_REACH * top, 1.5 * float(k[-1])), _K_MAX)
-        step = (high - low) / (_POINTS - 1)
-        even = low + step * _PLACES
-        at = np.array([k[0], 0.0, k[-1]])
-        # A point all but on one of these would leave a slope of two equal values beside it.
-        apart = np.ones(_POINTS, np.bool_)
-        nearest = np.rint((at - low) / step).astype(np.int64)  # quotes lie well within the ends
-        apart[nearest] = np.abs(even[nearest] - at) > _SAME_POINT * step
-        even = even[apart]
-        grid = np.insert(even, np.searchsorted(even, at), at)
-        grids.append(grid)
-        deviations.append(np.interp(grid, k, v))
-    edges = np.append(0, np.cumsum([len(g) for g in grids]))
-    return Strips(np.concatenate(grids), edges), np.concatenate(deviations)
+    roots = [np.sqrt(w) for _, w in smiles]
+    top = np.array([float(np.max(v)) for v in roots]) + np.asarray(more)
+    at = np.array([[k[0], 0.0, k[-1]] for k, _ in smiles])
+    # exp(-k) must stay a number, also for vols that no market has.
+    low = np.maximum(np.minimum(-_REACH * top, 1.5 * at[:, 0]), -_K_MAX)
+    high = np.minimum(np.maximum(_REACH * top, 1.5 * at[:, 2]), _K_MAX)
+    step = (high - low) / (_POINTS - 1)
+    low, step = low[:, None], step[:, None]
+    even = low + step * _PLACES
+    # A point all but on one of these would leave a slope of two equal values beside it.
+    nearest = np.rint((at - low) / step).astype(np.int64)  # quotes lie well within the ends
+    row = np.arange(len(at))[:, None]
+    even[row, nearest] = np.where(
+        np.abs(even[row, nearest] - at) > _SAME_POINT * step, even[row, nearest], np.nan
+    )
+    if np.isfinite(beyond):
+        even[(even < at[:, :1] - beyond * step) | (even > at[:, 2:] + beyond * step)] = np.nan
+    grid = np.sort(np.concatenate([even, at], axis=1), axis=1)  # NaN last
+    kept = np.isfinite(grid)
+    edges = np.append(0, np.cumsum(kept.sum(axis=1)))
+    k_strip = grid[kept]
+    deviations = [
+        np.interp(k_strip[a:b], k, v)
+        for (k, _), v, (a, b) in zip(smiles, roots, pairwise(edges), strict=True)
+    ]
+    return Strips(k_strip, edges), np.concatenate(deviations)
 
 
 def _outer_slopes(k: FloatArray, w: FloatArray) -> tuple[float, float]:
