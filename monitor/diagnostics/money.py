@@ -47,21 +47,28 @@ def _book(quotes: Quotes) -> Book:
     return build_book(PastChain.of(quotes))
 
 
+@lru_cache(maxsize=4)
+def _options(quotes: Quotes) -> Options:
+    book = _book(quotes)
+    chain, rows = book.chain, book.row
+    return Options(book.expiry_ms, chain.tau[rows], chain.k[rows], chain.sign[rows], chain.w[rows])
+
+
 def _dollars(evidence: Evidence, book: Book) -> FloatArray:
     """Return tonight's dollars per coin of gain in each leg, shape (l,)."""
     tonight = _book(evidence.quotes).chain
     return dollars_per_coin(tonight, book.expiry_ms, evidence.snapshot.price_unit)
 
 
-def _places(book: Book) -> Iterator[tuple[str, BoolArray]]:
-    """Yield the scopes a book has legs in, with the legs."""
-    yield CHAIN, np.ones(book.n, dtype=bool)
-    for wing in WINGS:
-        here = np.array([w == wing for w in book.wing], dtype=bool)
-        if here.any():
-            yield f"wing:{wing}", here
+@lru_cache(maxsize=4)
+def _places(book: Book) -> tuple[tuple[str, ...], BoolArray]:
+    """Return the scopes a book has legs in, s of them, and their legs, shape (s, l)."""
+    wing = np.array(book.wing)
+    places = {CHAIN: np.ones(book.n, np.bool_)}
+    places |= {f"wing:{name}": wing == name for name in WINGS if name in book.wing}
     for expiry in np.unique(book.expiry_ms):
-        yield f"expiry:{expiry_label(int(expiry))}", book.expiry_ms == expiry
+        places[f"expiry:{expiry_label(int(expiry))}"] = book.expiry_ms == expiry
+    return tuple(places), np.stack(list(places.values()))
 
 
 def _sums(
@@ -73,13 +80,15 @@ def _sums(
     error: FloatArray | None = None,
 ) -> Iterator[Outcome]:
     """Yield the sum over the known legs at every place that has any."""
-    for scope, here in _places(book):
-        in_it = here & known
-        n = int(in_it.sum())
-        if not n:
-            continue
-        stderr = None if error is None else float(np.sqrt(np.sum(error[in_it] ** 2)))
-        yield metric.value(evidence, float(value[in_it].sum()), scope=scope, n=n, stderr=stderr)
+    scopes, here = _places(book)
+    in_it = here & known
+    counts = in_it.sum(axis=1).tolist()
+    sums = np.where(in_it, value, 0.0).sum(axis=1).tolist()
+    squares = None if error is None else np.where(in_it, error, 0.0) ** 2
+    errors = [None] * len(scopes) if squares is None else np.sqrt(squares.sum(axis=1)).tolist()
+    for scope, n, total, stderr in zip(scopes, counts, sums, errors, strict=True):
+        if n:
+            yield metric.value(evidence, total, scope=scope, n=n, stderr=stderr)
 
 
 def _subject(metric: Metric, evidence: Evidence) -> str:
@@ -91,8 +100,8 @@ def _left_out(
     metric: Metric, evidence: Evidence, book: Book, known: BoolArray, reason: str
 ) -> Iterator[Rejection]:
     """Yield one rejection that names the legs that are not known, if there are any."""
-    out = [book.chain.label(int(row)) for row in book.row[~known]]
-    if out:
+    if not known.all():
+        out = [book.chain.label(int(row)) for row in book.row[~known]]
         detail = f"{len(out)} of {book.n} legs: {', '.join(out)}"
         yield Rejection("metric", reason, _subject(metric, evidence), detail)
 
@@ -128,13 +137,20 @@ def _misfit(evidence: Evidence) -> tuple[FloatArray, FloatArray]:
     """Return model less market value of each position in dollars, and its quote's noise."""
     quotes, fit = evidence.quotes, evidence.fit
     assert fit is not None
-    book = _book(quotes)
-    rows, chain = book.row, book.chain
-    w = fit.iv[rows] ** 2 * chain.tau[rows]
-    k, sign = chain.k[rows], chain.sign[rows]
+    book, options = _book(quotes), _options(quotes)
+    w = fit.iv[book.row] ** 2 * options.tau
     size = book.quantity * _dollars(evidence, book)
-    gap = black_price(k, w, sign) - black_price(k, chain.w[rows], sign)
-    return size * gap, np.abs(size) * book.vega() * quotes.noise[rows]
+    value, noise = _at_market(quotes)
+    gap = black_price(options.k, w, options.sign) - value
+    return size * gap, np.abs(size) * noise
+
+
+@lru_cache(maxsize=4)
+def _at_market(quotes: Quotes) -> tuple[FloatArray, FloatArray]:
+    """Return the legs' premiums at the market's mid vols, and by how much noise moves them."""
+    book, options = _book(quotes), _options(quotes)
+    value = black_price(options.k, options.w, options.sign)
+    return value, book.vega() * quotes.noise[book.row]
 
 
 @metric(
@@ -284,13 +300,6 @@ def hedge_cost_spread_usd(metric: Metric, evidence: Evidence) -> Iterator[Outcom
         return
     night = found.night
     yield metric.value(evidence, float(night.spread.sum()), n=int(night.known.sum()))
-
-
-@lru_cache(maxsize=4)
-def _options(quotes: Quotes) -> Options:
-    book = _book(quotes)
-    chain, rows = book.chain, book.row
-    return Options(book.expiry_ms, chain.tau[rows], chain.k[rows], chain.sign[rows], chain.w[rows])
 
 
 @metric(
