@@ -263,8 +263,9 @@ def structure_away(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     unit="1",
     level="market",
     definition="Likeliest step of the last eight nights, two nights long at least, over its "
-    "standard error: of the put and the call wing, of each tenor alone, by its nearest expiry, and "
-    "of the bends that page, by the expiry they are centred on (bend).",
+    "standard error: of the put and the call wing, of each tenor alone, by its nearest expiry (the "
+    "largest of those with one), and of the bends that page, by the expiry they are centred on "
+    "(bend).",
     source=CHARTS,
     needs="20 nights",
     after=True,
@@ -272,10 +273,14 @@ def structure_away(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
 def smile_step(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     """Yield where the smile has taken a step."""
     wings = {f"wing:{w}": group_of(evidence).found.get(f"{w}_wing") for w in ("put", "call")}
-    tenors = {
-        scope: places_of(evidence).found.get(f"{days:.0f}d_term")
-        for scope, days in zip(_expiries(evidence.quotes), TERM_DAYS, strict=False)
-    }
+    # Tenors share an expiry where one is listed for both: the one that stepped further speaks.
+    alone = places_of(evidence).found
+    tenors: dict[str, Found] = {}
+    for days in TERM_DAYS:
+        tenor = alone.get(f"{days:.0f}d_term")
+        if tenor is not None:
+            scope = f"expiry:{_by_distance(evidence.quotes, days)[0]}"
+            tenors[scope] = max(tenors.get(scope, tenor), tenor, key=lambda found: abs(found.step))
     bends = {
         f"bend:{expiry}": group_of(evidence).found.get(name)
         for name, days in CENTRES.items()
@@ -297,12 +302,3 @@ def _by_distance(quotes: Quotes, days: float) -> list[str]:
     """Return the expiries, the nearest to a tenor first."""
     order = np.argsort(np.abs(np.log(quotes.tau / (days / 365.0))))
     return [expiry_label(int(quotes.expiry_ms[j])) for j in order]
-
-
-def _expiries(quotes: Quotes) -> list[str]:
-    """Return the scope of the expiry nearest to each of `TERM_DAYS`; tenors share none."""
-    scopes: list[str] = []
-    for days in TERM_DAYS:
-        labels = [f"expiry:{label}" for label in _by_distance(quotes, days)]
-        scopes += [next((label for label in labels if label not in scopes), "")]
-    return [scope for scope in scopes if scope]
