@@ -226,7 +226,11 @@ _TONIGHT: tuple[Found, str, str] = (
     _NO_VALUE,
     "quiet nights, if any; else bid and ask alone",
 )
-_CHANGE: tuple[Found, str, str] = (_change, _NO_NIGHT, "one night; quiet nights, if any")
+_CHANGE: tuple[Found, str, str] = (
+    _change,
+    _NO_NIGHT,
+    "one night; quiet nights and 10 nights of class_bias_iv, if any",
+)
 # Of each number: of what, how it is told, unit, definition.
 _TAKEN_APART: dict[str, tuple[tuple[Found, str, str], Report, str, str]] = {
     "misfit_part": (
@@ -247,8 +251,9 @@ _TAKEN_APART: dict[str, tuple[tuple[Found, str, str], Report, str, str]] = {
         _CHANGE,
         _parts,
         "1",
-        "The same parts of the change of residuals since last night, over the options of both, in "
-        "units of half-spread and usual nightly movement: what is new in the misfit.",
+        "Mean square of the change of residuals since last night, over the options of both, in "
+        "units of half-spread and usual nightly movement, and the parts of misfit_part of it: what "
+        "is new in the misfit.",
     ),
     "misfit_change_block": (
         _CHANGE,

@@ -36,6 +36,7 @@ _LEAST_NIGHTS = 10  # a spread of fewer nights says little of what is usual
 
 CLASSES = tuple(f"class:{tenor}/{wing}" for tenor in TENORS for wing in WINGS)
 USUAL_HISTORY = tuple(("class_bias_iv", scope) for scope in CLASSES)
+NEEDS = "quiet nights and 10 nights of class_bias_iv, if any; else bid and ask alone"
 SOURCE = "Power of a two-sided test of a mean; Neyman and Pearson (1933)"
 
 
@@ -161,7 +162,7 @@ def bucket_z(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     definition="Smallest error of a bucket's vols that tonight's quotes, with the usual nightly "
     "change of such a bucket's misfit, would show at 5 % two-sided with 80 % power.",
     source=SOURCE,
-    needs="quiet nights and 10 nights of class_bias_iv, if any; else bid and ask alone",
+    needs=NEEDS,
 )
 def detectable_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     """Yield each bucket's smallest detectable error; a bucket that shows none says so."""
@@ -183,7 +184,7 @@ def detectable_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     "model's tolerance tonight, or any where it has none; strikes without a usable quote count "
     "with their bucket.",
     source="Own",
-    needs="as detectable_iv",
+    needs=NEEDS,
 )
 def blind_vega(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     """Yield how much of the listing tonight's verdict is blind to."""

@@ -143,7 +143,13 @@ _LIMIT_OF_SIZE = (
 
 
 def _metric_of(
-    level: Literal["market", "model"], name: str, unit: str, definition: str, source: str, say: Say
+    level: Literal["market", "model"],
+    name: str,
+    unit: str,
+    definition: str,
+    source: str,
+    say: Say,
+    needs: str = "20 nights",
 ) -> None:
     def compute(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
         return _each(metric, evidence, say)
@@ -154,7 +160,7 @@ def _metric_of(
         level=level,
         definition=definition,
         source=source,
-        needs="20 nights",
+        needs=needs,
         after=True,
     )(compute)
 
@@ -203,7 +209,8 @@ def _register(level: Literal["market", "model"], prefix: str, whose: str) -> Non
         ("psi", "Stability index over tenths ", "Population stability index; permutation limits"),
     ):
         definition = f"{what}{_DISTANCE}{_LIMIT_OF_SIZE}. Scope: the headline."
-        register(f"{prefix}drift_{kind}", "limits", definition, source, _distance(kind))
+        needs = f"20 nights and {FEWEST_RECENT - 1} since"  # tonight is the last of the recent ones
+        register(f"{prefix}drift_{kind}", "limits", definition, source, _distance(kind), needs)
     metric(
         f"{prefix}change_limit",
         unit="1",
@@ -227,7 +234,7 @@ _register("market", "smile_", "the model-free smile's")
     definition="Distance of each structure parameter from its reference's median, positive ones by "
     "their logarithm, in the reference's deviations: which parameter it is that moved.",
     source="Andersen, Fusari and Todorov (2015), Econometrica 83(3), in the reference's spread",
-    needs="20 nights",
+    needs="a reference of 8 nights and 10 for each structure parameter",
     after=True,
 )
 def structure_away(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:

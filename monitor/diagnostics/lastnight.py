@@ -69,7 +69,8 @@ def frozen_bias_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     "frozen_rmse_iv",
     unit="vol",
     level="model",
-    definition="Root mean square of the same: the market's move, not the model's error.",
+    definition="Root mean square of last night's model, all parameters frozen, minus tonight's "
+    "market vol: the market's move, not the model's error.",
     source=SOURCE,
     needs="one night",
 )
@@ -95,7 +96,8 @@ def refreshed_bias_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     "refreshed_rmse_iv",
     unit="vol",
     level="model",
-    definition="Root mean square of the same: the model's error out of sample.",
+    definition="Root mean square of last night's structure with tonight's states, minus tonight's "
+    "market vol: the model's error out of sample.",
     source=SOURCE,
     needs="one night",
 )
@@ -108,8 +110,9 @@ def refreshed_rmse_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     "refreshed_rmse_z",
     unit="1",
     level="model",
-    definition="Root mean square of the same errors over their standard deviations: the learnt "
-    "noise, less what the states took, plus what the structure errs by; near 1 if it is right.",
+    definition="Root mean square of the errors of refreshed_rmse_iv over their standard "
+    "deviations: the learnt noise, less what the states took, plus what the structure errs by; "
+    "near 1 if it is right.",
     source="Andersen, Fusari and Todorov (2015), Econometrica 83(3); noise as in z",
     needs="one night; quiet nights, if any",
 )

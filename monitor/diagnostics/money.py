@@ -180,7 +180,8 @@ def book_misfit_usd(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     "book_misfit_gross_usd",
     unit="usd",
     level="model",
-    definition="The same without netting: sum over legs of the misfit's size in dollars.",
+    definition="Misfit of the reference book as in book_misfit_usd, without netting: sum over legs "
+    "of its size in dollars.",
     source="Own",
 )
 def book_misfit_gross_usd(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:

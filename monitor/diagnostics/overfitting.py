@@ -101,9 +101,9 @@ def heldout_rmse_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     "heldout_ratio",
     unit="1",
     level="model",
-    definition="The same over the root mean square of the same quotes' residuals in sample: near 1 "
-    "the model describes, above 2 it adapts itself to noise more than to the smile.",
-    source="As heldout_rmse_iv; Stone (1974), JRSS B 36(2)",
+    definition="Error of heldout_rmse_iv over the root mean square of those quotes' residuals in "
+    "sample: near 1 the model describes, above 2 it adapts itself to noise more than to the smile.",
+    source="Stone (1974), JRSS B 36(2); Cook and Weisberg (1982), chapter 3; blocks",
 )
 def heldout_ratio(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     """Yield how much worse the fit is where it has not seen."""

@@ -108,7 +108,8 @@ _OF_WINDOWS = {
     ),
     "bipower_variance": (
         "1/year",
-        "The same without jumps: pi/2 times the sum of products of neighbouring returns.",
+        "Variance without jumps: pi/2 times the sum of products of the sizes of neighbouring log "
+        "returns, over the windows of realised_variance and annualised as it is.",
         "Barndorff-Nielsen and Shephard (2006), J. Financial Econometrics 4(1)",
     ),
     "realised_jump_share": (

@@ -219,8 +219,8 @@ def failed_assumption(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     "constancy_z",
     unit="1",
     level="model",
-    definition="The same at last night's structure with tonight's states, each structure parameter "
-    "freed alone.",
+    definition="Score test as in assumption_z of last night's structure with tonight's states, "
+    "each structure parameter freed alone, as a normal deviate.",
     source=SOURCE,
     needs=NEEDS_BOTH,
 )

@@ -112,8 +112,8 @@ def mode_z(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     "mode_share",
     unit="share",
     level="model",
-    definition="Share of the squared residuals over noise that lies along the same modes.",
-    source="As mode_z",
+    definition="Share of the squared residuals over noise that lies along each mode of mode_z.",
+    source="Orthogonal regression; Cox and Hinkley (1974), Theoretical Statistics, section 9.3",
     needs=NEEDS,
 )
 def mode_share(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.calibration.solve import calibrate, evaluate, model_iv
 from monitor.diagnostics.attribution import KINDS, STRIKE, blocks_of, residual_then
-from monitor.diagnostics.base import NO_HISTORY, History, Series
+from monitor.diagnostics.base import METRICS, NO_HISTORY, History, Series
 from monitor.diagnostics.detectable import USUAL_HISTORY
 from monitor.diagnostics.noise_model import learnt_noise
 from monitor.diagnostics.residual import residual_iv
@@ -91,6 +91,22 @@ def test_an_error_on_one_block_gets_four_fifths_and_the_blocks_name(scope, name)
     assert np.mean(shares) >= 0.8
 
 
+@pytest.mark.moves("misfit_part misfit_block misfit_change_part misfit_change_block")
+def test_thrice_the_error_on_a_block_is_nine_times_the_misfit_and_more_of_it_the_blocks():
+    scope = NAMED[3]
+    small, large = (
+        night(block_error(scope, size), rng=np.random.default_rng(5)) for size in (0.01, 0.03)
+    )
+    for name in ("misfit", "misfit_change"):
+        parts = [values(f"{name}_part", e) for e in (small, large)]
+        kind = f"part:{scope.split(':')[0]}"
+        # What the fit follows and what noise adds are not in proportion.
+        assert parts[1][kind] == pytest.approx(9.0 * parts[0][kind], rel=0.25)
+        assert parts[1][f"part:{STRIKE}"] < 2.0 * parts[0][f"part:{STRIKE}"]
+        share = [values(f"{name}_block", e)[f"block:{scope}"] for e in (small, large)]
+        assert share[0] < share[1] < 1.0
+
+
 def test_noise_alone_is_put_down_to_strikes():
     shares = []
     for _ in range(10):
@@ -125,6 +141,8 @@ def test_what_moves_every_night_anyway_is_not_named_in_a_change():
     assert f"block:{NAMED[3]}" in values("misfit_change_block", night(error))
     assert not values("misfit_change_block", night(error, history=restless))
     assert f"block:{NAMED[3]}" in values("misfit_block", night(error, history=restless))
+    for name in ("misfit_change_part", "misfit_change_block"):
+        assert "10 nights of class_bias_iv" in METRICS[name].needs
 
 
 def test_last_nights_residual_is_that_of_the_option_and_of_its_own_night():
@@ -161,6 +179,7 @@ def change_of(changes):
     return {kind: part / found["chain"] for kind, part in parts.items()}
 
 
+@pytest.mark.moves("change_part")
 def test_the_change_is_states_and_structure_and_remainder_by_what_moved():
     assert change_of({"v0": 0.1})["states"] > 0.8
     assert change_of({"rho": 0.4})["structure"] > 0.8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -164,6 +165,11 @@ def test_every_metric_says_what_it_is_where_it_comes_from_and_what_it_needs(name
     for text in (metric.unit, metric.definition, metric.source, metric.needs):
         assert text.strip() == text != ""
     assert metric.definition.endswith(".") and not metric.definition[0].islower()
+    # The list is by name: what stands above is another metric.
+    assert not re.search(
+        "[Tt]he same(?! (hour|expiry|strikes|log-moneyness|values|fit))", metric.definition
+    )
+    assert not re.match("[Aa]s ", metric.source) and not re.match("as ", metric.needs)
 
 
 @pytest.mark.parametrize("name", list(METRICS))

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitor.diagnostics.base import History, MetricValue, Series
+from monitor.diagnostics.base import METRICS, History, MetricValue, Series
 from monitor.diagnostics.charting import _limits
 from monitor.diagnostics.drift import HISTORY_METRICS
 from monitor.diagnostics.drift_rules import DriftRules
@@ -200,23 +200,98 @@ def test_the_size_is_against_the_references_median_on_the_charted_scale():
     assert found == pytest.approx(math.log(0.03 / np.median(past[:60])))
 
 
-def test_evidence_and_distances_grow_with_a_shift_and_stay_small_without_one():
+# Of a model's error and of the market's level: what is said of each has names of its own.
+WHOSE = {"": ("black", "rmse_iv"), "smile_": (None, "atm_iv")}
+CHARTS = (
+    pytest.param(
+        "",
+        marks=pytest.mark.moves(
+            "change_score change_size change_evidence drift_ks drift_wasserstein drift_psi"
+        ),
+    ),
+    pytest.param(
+        "smile_",
+        marks=pytest.mark.moves(
+            "smile_change_score smile_change_size smile_change_evidence smile_drift_ks "
+            "smile_drift_wasserstein smile_drift_psi"
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize("prefix", CHARTS)
+def test_evidence_and_distances_grow_with_a_shift_and_stay_small_without_one(prefix):
+    who, headline = WHOSE[prefix]
     past = quiet(72, seed=4)
     shifted = np.concatenate([past[:60], 1.8 * past[60:]])
-    names = ("change_evidence", "drift_ks", "drift_wasserstein", "drift_psi")
-    for name in names:
-        calm = values(name, night(past, past[-1]))["headline:rmse_iv"]
-        moved = values(name, night(shifted, shifted[-1]))["headline:rmse_iv"]
-        assert calm < moved, name
+
+    def said(name, nights):
+        at = night(nights, nights[-1], headline=headline, who=who)
+        return values(f"{prefix}{name}", at)[f"headline:{headline}"]
+
+    for name in ("change_evidence", "drift_ks", "drift_wasserstein", "drift_psi"):
+        assert said(name, past) < said(name, shifted), name
         if name != "change_evidence":
-            assert calm < 1.0, name
-    # Twelve nights of no change are worth twelve on the average.
-    assert values("change_evidence", night(shifted, shifted[-1]))["headline:rmse_iv"] > 4 * 12
+            assert said(name, past) < 1.0, name
+    # Twelve nights of no change are worth twelve on the average; half is bet on a fall of a level.
+    assert said("change_evidence", shifted) > (2 if prefix else 4) * 12
+    assert abs(said("change_score", past)) < 1.0 < said("change_score", shifted)
+    grown = said("change_size", shifted) - said("change_size", past)
+    assert grown == pytest.approx(math.log(1.8))
+
+
+@pytest.mark.parametrize("prefix", WHOSE)
+def test_a_level_that_was_always_there_is_no_change_and_the_markets_width_is_none(prefix):
+    who, headline = WHOSE[prefix]
+    past = quiet(72, seed=4)
+    wide = {
+        (owner, name, "chain"): Series(DAY * np.arange(72), np.linspace(0.01, 0.3, 72))
+        for owner, name in ((None, "width_iv"), ("black", "frozen_rmse_iv"), ("svi", "rmse_iv"))
+    }
+    names = ("change_score", "change_evidence", "change_size", "drift_ks", "drift_wasserstein")
+    for name in (*names, "drift_psi", "change_limit", "reference"):
+        plain, beside = (
+            values(f"{prefix}{name}", night(past, 0.02, headline=headline, who=who, also=also))
+            for also in (None, wide)
+        )
+        assert plain == beside != {}
+        if name not in ("change_score", "change_limit", "reference"):
+            high = night(5.0 * past, 0.1, headline=headline, who=who)
+            assert values(f"{prefix}{name}", high) == pytest.approx(plain, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        pytest.param("", marks=pytest.mark.moves("change_limit reference")),
+        pytest.param("smile_", marks=pytest.mark.moves("smile_change_limit smile_reference")),
+    ],
+)
+def test_limits_and_reference_follow_from_its_nights_and_not_from_those_after_it(prefix):
+    who, headline = WHOSE[prefix]
+    past = quiet(72, seed=4)
+
+    def said(name, nights, tonight, rules=RULES):
+        at = night(nights, tonight, headline=headline, who=who, rules=rules)
+        return values(f"{prefix}{name}", at)
+
+    # A tenth of the false pages wants wider limits.
+    strict = said("change_limit", past, 0.02, replace(RULES, streams=60))
+    for chart in (f"cusum:{headline}", f"step:{headline}"):
+        assert strict[chart] > 1.1 * said("change_limit", past, 0.02)[chart]
+    shifted = np.concatenate([past[:60], 3.0 * past[60:]])
+    for name in ("change_limit", "reference"):
+        assert said(name, shifted, 0.2) == said(name, past[:60], 0.02)
+        assert said(name, past[:20], 0.02) != said(name, past, 0.02)
 
 
 def test_distances_need_eight_nights_since_the_reference():
     assert "too_few_nights" in reasons("drift_ks", night(quiet(66), 0.02))
     assert values("drift_ks", night(quiet(67), 0.02))
+    # So that the first that can be told is on the night after 27.
+    assert "too_few_nights" in reasons("drift_ks", night(quiet(26), 0.02))
+    assert values("drift_ks", night(quiet(27), 0.02))
+    assert METRICS["drift_ks"].needs == "20 nights and 7 since"
 
 
 def test_the_budget_of_a_stream_is_its_share_of_the_desks():

@@ -8,7 +8,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from monitor.diagnostics.base import History, Series
+from monitor.diagnostics.base import METRICS, History, Series
 from monitor.diagnostics.drift_rules import DriftRules
 from monitor.diagnostics.points import SMILE_SCOPES, TERM_DAYS, TERM_SCOPES
 from monitor.models import MODELS
@@ -53,6 +53,13 @@ def test_the_constant_that_left_its_place_is_the_one_that_is_away_in_any_unit():
     # A logarithm does not know the level of what is positive.
     twice = values("structure_away", constants(60, times={"kappa": 2.0}))
     assert twice == pytest.approx(still, rel=1e-6)
+
+
+def test_a_structure_of_four_constants_wants_a_reference_of_48_nights_and_says_so():
+    # Renewed at 40 and at 60 nights: of those it is the latter that has as many.
+    assert not values("structure_away", constants(59))
+    assert values("structure_away", constants(60))
+    assert "10 for each" in METRICS["structure_away"].needs
 
 
 SMILE = np.array([0.53, 0.515, 0.5, 0.485, 0.47])
