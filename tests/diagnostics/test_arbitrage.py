@@ -58,12 +58,13 @@ def slow_butterflies(quotes):
     return count
 
 
+@pytest.mark.moves("butterfly_market")
 @pytest.mark.parametrize(("rank", "factor"), [(4, 1.3), (8, 1.3), (6, 1.2), (5, 0.7), (9, 0.4)])
 def test_butterflies_that_pay_are_counted_as_trading_them_one_by_one_does(rank, factor):
     evidence = moved(row_of(1, rank), factor)
     expected = slow_butterflies(evidence.quotes)
     assert value("butterfly_market", evidence) == expected >= 1
-    assert value("calendar_market", EVIDENCE) == 0
+    assert value("butterfly_market", EVIDENCE) == 0
 
 
 def test_a_wide_market_in_a_dear_option_is_no_arbitrage():
@@ -72,6 +73,7 @@ def test_a_wide_market_in_a_dear_option_is_no_arbitrage():
     assert value("butterfly_market", dear) == 0
 
 
+@pytest.mark.moves("calendar_market")
 def test_a_near_expiry_bid_above_the_next_ones_ask_in_variance_is_counted():
     evidence = moved(
         row_of(0, 6), 3.0
@@ -83,6 +85,11 @@ def test_a_near_expiry_bid_above_the_next_ones_ask_in_variance_is_counted():
         ask = np.interp(quotes.k[i], quotes.k[later], quotes.iv_ask[later] ** 2) * quotes.tau[1]
         expected += quotes.iv_bid[i] ** 2 * quotes.tau[0] > ask
     assert value("calendar_market", evidence) == expected == 1
+    assert value("calendar_market", EVIDENCE) == 0
+    # One that asks as much and bids what it did has nothing to sell.
+    row = np.arange(len(CHAIN)) == row_of(0, 6)
+    wide = market(replace(CHAIN, ask=np.where(row, 3.0 * CHAIN.ask, CHAIN.ask)))
+    assert value("calendar_market", wide) == 0
 
 
 def test_one_strike_or_one_expiry_leaves_nothing_to_compare():
@@ -126,6 +133,7 @@ def svi_evidence(snapshot, slices):
 FLAT = np.array([0.04, 0.0, 0.0, 0.0, 0.1])
 
 
+@pytest.mark.moves("butterfly_model")
 def test_the_share_of_bad_density_is_that_of_the_exact_function():
     snapshot = chain(n_strikes=21, expiries=EXPIRIES[2:])
     evidence = svi_evidence(snapshot, [VOGT])
@@ -134,8 +142,14 @@ def test_the_share_of_bad_density_is_that_of_the_exact_function():
     # 61 points: a share is good to one of them.
     assert value("butterfly_model", evidence) == pytest.approx(expected, abs=1.0 / 59.0)
     assert value("butterfly_model", svi_evidence(snapshot, [FLAT])) == 0.0
+    # It is the fit's, however wide or high the market: only its range in k counts.
+    other = chain(lambda k, tau: 0.8 + 0.0 * k, n_strikes=21, width_iv=0.05, expiries=EXPIRIES[2:])
+    assert value("butterfly_model", svi_evidence(other, [VOGT])) == value(
+        "butterfly_model", evidence
+    )
 
 
+@pytest.mark.moves("calendar_model")
 def test_the_share_of_falling_variance_counts_where_the_later_slice_lies_below():
     snapshot = chain(n_strikes=21)
     rising = [FLAT * [tau, 1, 1, 1, 1] for tau in (0.1, 0.2, 0.3)]
@@ -148,6 +162,11 @@ def test_the_share_of_falling_variance_counts_where_the_later_slice_lies_below()
         np.sum((grids[j] >= grids[j + 1][0]) & (grids[j] <= grids[j + 1][-1])) for j in (0, 1)
     ]
     assert value("calendar_model", evidence) == pytest.approx(inside[1] / sum(inside))
+    other = chain(lambda k, tau: 0.8 + 0.0 * k, n_strikes=21, width_iv=0.05)
+    for slices in (rising, falling):
+        assert value("calendar_model", svi_evidence(other, slices)) == pytest.approx(
+            value("calendar_model", svi_evidence(snapshot, slices))
+        )
 
 
 def test_a_slice_that_was_not_fitted_does_not_hide_the_others():

@@ -55,6 +55,7 @@ def test_of_a_model_that_follows_nothing_it_is_the_error_of_a_mean():
     assert value("detectable_iv", EVIDENCE, PUT) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.moves("detectable_iv")
 def test_it_grows_with_spreads_and_with_the_usual_movement_and_with_what_the_fit_follows():
     narrow = value("detectable_iv", fitted(CHAIN), PUT)
     wide = value("detectable_iv", fitted(chain(n_strikes=13, width_iv=0.03)), PUT)
@@ -83,6 +84,7 @@ def test_a_standing_misfit_does_not_hide_an_error():
     assert values("detectable_iv", standing) == values("detectable_iv", EVIDENCE)
 
 
+@pytest.mark.moves("blind_vega")
 def test_a_bucket_that_the_fit_reproduces_is_blind_and_so_is_one_beyond_the_tolerance():
     everything = saying(CHAIN, 0.0, jacobian=np.eye(QUOTES.n), at_bound=np.zeros(QUOTES.n, int))
     assert not values("detectable_iv", everything)
@@ -108,16 +110,19 @@ def test_vega_without_a_quote_is_blind_and_vega_with_one_is_not():
                    bid=np.full(len(CHAIN), np.nan)), 0.0)) == {"no_model_value"}  # fmt: skip
 
 
+@pytest.mark.moves("bucket_z")
 def test_the_test_of_a_bucket_is_its_mean_over_its_deviation():
     put = wing_index(QUOTES) == WINGS.index("put")
     here = put & (QUOTES.expiry_index == 1)
     bent = saying(CHAIN, 0.01 * here)
     deviation = 1.0 / np.sqrt(np.sum(3.0 / QUOTES.noise[here] ** 2))
     found = values("bucket_z", bent)
+    assert value("bucket_z", EVIDENCE, PUT) == 0.0
     assert found[PUT] == pytest.approx(0.01 / deviation)
     assert all(z == pytest.approx(0.0, abs=1e-9) for scope, z in found.items() if scope != PUT)
 
 
+@pytest.mark.moves("class_bias_iv")
 def test_a_class_is_told_by_its_best_quoted_expiry():
     # Of two expiries beyond a month, the nearer has the narrower book here.
     error = np.where(QUOTES.expiry_index == 1, 0.02, np.where(QUOTES.expiry_index == 2, 0.05, 0.01))
@@ -127,6 +132,12 @@ def test_a_class_is_told_by_its_best_quoted_expiry():
     assert found["class:week/put"] == pytest.approx(0.01)
     assert found["class:far/centre"] in (pytest.approx(0.02), pytest.approx(0.05))
     assert precision[0] != precision[1]
+    best = 1 if found["class:far/centre"] == pytest.approx(0.02) else 2
+    other = value("class_bias_iv", saying(CHAIN, error + 0.01 * (QUOTES.expiry_index == 3 - best)),
+                  "class:far/centre")  # fmt: skip
+    assert other == found["class:far/centre"]
+    more = saying(CHAIN, error + 0.01 * (QUOTES.expiry_index == best))
+    assert value("class_bias_iv", more, "class:far/centre") == pytest.approx(other + 0.01)
     assert all(o.n > 0 for o in outcomes("class_bias_iv", saying(CHAIN, error)))
 
 

@@ -85,6 +85,36 @@ def test_one_jump_is_seen_in_its_week_and_not_in_the_bipower():
     assert share["window:7d"] > share["window:30d"] > 0.05
 
 
+OF_WINDOWS = ("realised_variance", "bipower_variance", "realised_jump_share", "realised_jump_z")
+
+
+@pytest.mark.moves("realised_variance bipower_variance")
+@pytest.mark.parametrize("name", [*OF_WINDOWS, "realised_jumps"])
+def test_twice_the_returns_are_four_times_the_variance_and_no_more_jumps(name):
+    def faster(series):
+        return replace(series, values=series.values**2 / 90_000.0)  # twice the log returns
+
+    slow = context(np.random.default_rng(2), jumps=[(60 * 24 - 30, 0.05)])
+    fast = replace(slow, candles_1h=faster(slow.candles_1h), candles_1m=faster(slow.candles_1m))
+    before, after = (values(name, market(replace(CHAIN, context=c))) for c in (slow, fast))
+    factor = 4.0 if name.endswith("_variance") else 1.0
+    assert after == pytest.approx({w: factor * v for w, v in before.items()}, rel=1e-6)
+
+
+@pytest.mark.moves("realised_jump_share realised_jump_z realised_jumps")
+@pytest.mark.parametrize("name", [*OF_WINDOWS, "realised_jumps"])
+def test_a_jump_moves_the_windows_that_hold_it_and_an_old_one_none(name):
+    plain, recent, old = (
+        values(name, market(replace(CHAIN, context=context(np.random.default_rng(2), jumps=at))))
+        for at in ([], [(60 * 24 - 30, 0.13)], [(24, 0.13)])  # 30 hours ago, 59 days ago
+    )
+    assert old == pytest.approx(plain, rel=1e-9)
+    assert recent["window:7d"] > plain["window:7d"]
+    if name != "realised_jumps":
+        assert recent["window:30d"] > plain["window:30d"]
+        assert recent["window:1d"] == pytest.approx(plain["window:1d"], rel=1e-9)
+
+
 def test_candles_of_a_test_venue_are_marked_and_never_those_of_a_window():
     on = market(replace(CHAIN, context=context(np.random.default_rng(1), simulated=True)))
     for name in ("realised_variance", "realised_jumps"):
@@ -105,11 +135,18 @@ def test_an_archive_without_candles_gives_one_recorded_rejection(name):
     assert [o.reason for o in found] == ["no_candles"]
 
 
+@pytest.mark.moves("variance_premium")
 def test_the_premium_is_what_is_paid_over_what_was_done():
     on = market(replace(CHAIN, context=context(np.random.default_rng(3))))
     done = values("realised_variance", on)["window:30d"]
     on = replace(on, tonight={(None, "iv30", "chain"): 0.7})
     assert value("variance_premium", on, "window:30d") == pytest.approx(0.49 - done)
+    dearer = replace(on, tonight={(None, "iv30", "chain"): 0.8})
+    assert value("variance_premium", dearer, "window:30d") == pytest.approx(0.64 - done)
+    # What is not the model-free vol of thirty days does not pay for them.
+    others = {(None, "atm_iv", "chain"): 0.9, ("svi", "iv30", "chain"): 0.9}
+    same = replace(on, tonight=on.tonight | others)
+    assert values("variance_premium", same) == values("variance_premium", on)
     assert reasons("variance_premium", replace(on, tonight={})) == {"no_30_days"}
 
 
@@ -134,6 +171,44 @@ def test_a_correlation_or_a_vol_of_vol_that_the_coin_contradicts_shows_as_a_gap(
     assert spot.scope == "window:1d" and spot.value == pytest.approx(np.log(3.0), abs=0.2)
 
 
+@pytest.mark.moves("spot_variance_gap correlation_gap vol_of_vol_gap")
+def test_each_gap_answers_to_its_own_parameter_and_not_to_the_others():
+    names = ("spot_variance_gap", "correlation_gap", "vol_of_vol_gap")
+
+    def gaps(*factors):
+        on = evidence(HESTON, TRUE * [*factors], context(np.random.default_rng(5)))
+        return np.array([outcomes(name, on)[0].value for name in names])
+
+    plain = gaps(1, 1, 1, 1, 1)
+    turned = float(np.arctanh(0.35) - np.arctanh(-0.35))
+    for factors, moved in (
+        ((2, 1, 1, 1, 1), [np.log(2.0), 0.0, 0.0]),
+        ((1, 1, 1, 1, -1), [0.0, turned, 0.0]),
+        ((1, 1, 1, 2, 1), [0.0, 0.0, np.log(2.0)]),
+        ((1, 1, 1.5, 1, 1), [0.0, 0.0, 0.0]),  # the long variance is nobody's spot
+    ):
+        np.testing.assert_allclose(gaps(*factors) - plain, moved, atol=1e-6)
+
+
+@pytest.mark.moves("jump_share_gap jump_agreement")
+def test_what_jumps_are_a_share_of_does_not_count():
+    def on(params):
+        return evidence(BATES, np.asarray(params), context(np.random.default_rng(7)))
+
+    # Jumps as often, in a coin twice as variable in all: sizes by root two.
+    up, root = 2.0, 2.0**0.5
+    v0, kappa, theta_v, xi, rho, lam, mu_j, sigma_j = JUMPING
+    twice = on([up * v0, kappa, up * theta_v, xi, rho, lam, root * mu_j, root * sigma_j])
+    rarer = on([*JUMPING[:5], 0.05 * lam, mu_j, sigma_j])
+    many = on(JUMPING)
+    gap = value("jump_share_gap", many, "window:30d")
+    assert value("jump_share_gap", twice, "window:30d") == pytest.approx(gap, abs=1e-4)
+    lost = 0.1 / 0.35 - 0.005 / 0.255
+    assert gap - value("jump_share_gap", rarer, "window:30d") == pytest.approx(lost, abs=1e-3)
+    assert values("jump_agreement", many) == values("jump_agreement", twice) == {"jumps:Q": 1.0}
+    assert values("jump_agreement", rarer) == {"jumps:neither": 0.0}
+
+
 def test_jumps_under_p_only_and_under_q_only_are_told_apart():
     many = [(60 * 24 - 700 + 70 * i, 0.07 * (-1) ** i) for i in range(10)]
     without = np.array([*TRUE, 0.0, -0.05, 0.05])
@@ -152,6 +227,7 @@ def test_jumps_under_p_only_and_under_q_only_are_told_apart():
     }
 
 
+@pytest.mark.moves("snapshot_variance")
 def test_between_two_chains_there_is_one_squared_move():
     before = quotes_of(chain(n_strikes=9, as_of=AS_OF - timedelta(days=1)))
     on = market(CHAIN, History(last_chain=PastChain.of(before)))
@@ -159,6 +235,10 @@ def test_between_two_chains_there_is_one_squared_move():
     moved = replace(before, forward=before.forward * np.exp(-0.03))
     (found,) = outcomes("snapshot_variance", market(CHAIN, History(last_chain=PastChain.of(moved))))
     assert found.value == pytest.approx(0.03**2 * 365.0)
+    # Vols that fell and spreads that widened are no move of the coin.
+    other = replace(moved, iv_bid=moved.iv_bid - 0.2, iv_ask=moved.iv_ask - 0.1)
+    after = market(CHAIN, History(last_chain=PastChain.of(other)))
+    assert value("snapshot_variance", after) == found.value
     assert found.stderr == pytest.approx(np.sqrt(2.0) * found.value)
     assert reasons("snapshot_variance", market(CHAIN)) == {"no_last_night"}
 

@@ -47,22 +47,52 @@ def test_rejections_are_shares_of_what_was_selected_by_reason():
     assert value("rejected_share", with_rows(inside, bid=np.nan)) == 0.0
 
 
-def test_coverage_is_rows_over_listed_instruments():
+@pytest.mark.moves("n_quotes rejected_share")
+def test_a_quote_withdrawn_is_one_fewer_of_its_expiry_and_wider_quotes_are_as_many():
+    rows = [r for r in range(len(CHAIN)) if out_of_the_money(r)]
+    first = [r for r in rows if CHAIN.expiry_ms[r] == to_ms(EXPIRIES[0])]
+    gone = with_rows(np.isin(np.arange(len(CHAIN)), first[:3]), bid=np.nan)
+    assert value("n_quotes", gone) == value("n_quotes", EVIDENCE) - 3
+    assert value("n_quotes", gone, LABELS[0]) == value("n_quotes", EVIDENCE, LABELS[0]) - 3
+    for label in LABELS[1:]:
+        assert value("n_quotes", gone, label) == value("n_quotes", EVIDENCE, label)
+    assert value("rejected_share", gone) == value("rejected_share", EVIDENCE) + 3 / len(rows)
+    wide = market(chain(width_iv=0.02))
+    for name in ("n_quotes", "rejected_share"):
+        assert values(name, wide) == values(name, EVIDENCE)
+
+
+@pytest.mark.moves("listed_share")
+def test_what_is_listed_is_counted_in_rows_whether_they_are_quoted_or_not():
     assert value("listed_share", market(replace(CHAIN, n_listed=104))) == len(CHAIN) / 104 == 0.75
+    assert value("listed_share", market(replace(CHAIN, n_listed=156))) == 0.5
+    nobody = replace(CHAIN, n_listed=104, bid=np.full(len(CHAIN), np.nan))
+    assert value("listed_share", market(nobody)) == 0.75
     assert reasons("listed_share", EVIDENCE) == {"not_asked"}
 
 
+@pytest.mark.moves("chain_age")
 def test_the_age_is_the_venues_clock_less_the_chains_time():
     late = replace(CHAIN, venue_now_ms=CHAIN.as_of_ms + 90_500)
     assert value("chain_age", market(late)) == 90.5
+    later = replace(late, venue_now_ms=late.venue_now_ms + 1_000)
+    assert value("chain_age", market(later)) == 91.5
+    # Neither what is quoted nor when its options expire makes it older.
+    other = chain(width_iv=0.03, expiries=EXPIRIES[1:], venue_now_ms=late.venue_now_ms)
+    assert value("chain_age", market(other)) == 90.5
     assert reasons("chain_age", EVIDENCE) == {"not_asked"}
 
 
+@pytest.mark.moves("width_iv")
 def test_the_width_is_the_median_of_ask_vol_less_bid_vol():
     # Vols come back from prices by inversion, to 1e-12.
     assert value("width_iv", EVIDENCE) == pytest.approx(0.01, abs=1e-10)
     one_wide = with_rows(np.arange(len(CHAIN)) == 0, bid=CHAIN.bid * 0.9)
     assert value("width_iv", one_wide) == pytest.approx(0.01, abs=1e-10)
+    assert value("width_iv", market(chain(width_iv=0.02))) == pytest.approx(0.02, abs=1e-10)
+    high = market(chain(lambda k, tau: 0.9 + 0.0 * k))
+    for name in ("width_iv", "half_width_rms_iv"):
+        assert value(name, high) == pytest.approx(value(name, EVIDENCE), abs=1e-10)
 
 
 def test_a_forward_inside_its_parity_bounds_has_no_gap():
@@ -77,6 +107,7 @@ def shifted(share, expiry=1):
     )
 
 
+@pytest.mark.moves("parity_gap")
 @pytest.mark.parametrize("share", [0.02, -0.02])
 def test_a_shifted_forward_lies_outside_by_the_distance_to_the_nearer_bound(share):
     here = CHAIN.expiry_ms == to_ms(EXPIRIES[1])
@@ -92,6 +123,7 @@ def test_a_shifted_forward_lies_outside_by_the_distance_to_the_nearer_bound(shar
     assert value("parity_gap", evidence, LABELS[1]) == pytest.approx(gap / stated, rel=1e-9)
     assert value("parity_gap", evidence) == value("parity_gap", evidence, LABELS[1])
     assert value("parity_gap", evidence, LABELS[0]) == 0.0
+    assert value("parity_gap", EVIDENCE, LABELS[1]) == 0.0
 
 
 def test_bounds_that_cross_do_not_hide_a_forward_that_lies_outside_both():
@@ -128,10 +160,31 @@ def test_the_future_gap_is_the_options_forward_over_the_futures_mark():
     assert reasons("future_gap", EVIDENCE) == {"no_futures"}
 
 
+@pytest.mark.moves("future_gap")
+def test_the_future_gap_is_the_futures_and_the_forwards_alone():
+    def gap(mark, snapshot=CHAIN):
+        context = MarketContext(
+            index_price=70_000.0,
+            future_names=("BTC-27FEB26",),
+            future_expiry_ms=np.array([to_ms(EXPIRIES[1])]),
+            future_mark=np.array([mark]),
+        )
+        return value("future_gap", market(replace(snapshot, context=context)))
+
+    assert gap(90_500.0) == 0.0
+    assert gap(90_500.0 / 1.01) == pytest.approx(0.01)
+    assert gap(90_500.0 / 1.01, chain(width_iv=0.03)) == gap(90_500.0 / 1.01)
+
+
+@pytest.mark.moves("mark_rmse_z_spread")
 def test_marks_are_measured_in_half_spreads_from_the_middle_of_the_book():
     assert value("mark_rmse_z_spread", EVIDENCE) == pytest.approx(0.0, abs=1e-6)
     off = market(replace(CHAIN, mark_iv=CHAIN.mark_iv + 0.015))
     assert value("mark_rmse_z_spread", off) == pytest.approx(3.0, rel=1e-6)  # 0.015 / 0.005
+    # Marks that go with the book, wherever it goes, are no further from it.
+    high = chain(lambda k, tau: 0.8 + 0.0 * k)
+    off_high = market(replace(high, mark_iv=high.mark_iv + 0.015))
+    assert value("mark_rmse_z_spread", off_high) == pytest.approx(3.0, rel=1e-6)
     none = market(replace(CHAIN, mark_iv=np.full(len(CHAIN), np.nan)))
     assert reasons("mark_rmse_z_spread", none) == {"no_marks"}
 
@@ -142,6 +195,7 @@ def test_the_book_says_nothing_of_the_marks_and_the_marks_nothing_of_the_book():
         assert values(name, off) == values(name, EVIDENCE)
 
 
+@pytest.mark.moves("half_width_rms_iv")
 def test_the_size_of_half_widths_grows_with_every_width_and_with_nothing_else():
     quotes = EVIDENCE.quotes
     half = 0.5 * (quotes.iv_ask - quotes.iv_bid)
@@ -175,6 +229,7 @@ def test_units_that_agree_give_a_factor_of_one():
     assert found["forwards"] == pytest.approx(FORWARDS[1] / FORWARDS[0])
 
 
+@pytest.mark.moves("unit_factor")
 @pytest.mark.parametrize(
     ("changes", "scope", "factor"),
     [
@@ -186,6 +241,7 @@ def test_units_that_agree_give_a_factor_of_one():
 def test_wrong_units_show_as_the_factor_they_are(changes, scope, factor):
     found = values("unit_factor", with_marks(**changes))
     assert found[scope] == pytest.approx(factor, rel=0.02)
+    assert values("unit_factor", with_marks())[scope] == pytest.approx(1.0, abs=0.01)
     assert found["chain"] == found[scope]
 
 

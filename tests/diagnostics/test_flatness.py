@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,10 +26,10 @@ def on(tenors, rng, n=25):
     return Evidence(None, quotes, NO_HISTORY, model=HESTON, fit=calibrate(HESTON, quotes))
 
 
-def at_truth(tenors):
+def at_truth(tenors, noise=NOISE, true=TRUE):
     grid = grid_of_tenors(tenors, n=25)
-    quotes = quotes_by(HESTON, TRUE, grid, noise=NOISE)
-    fit = calibrate(HESTON, quotes, start=TRUE)
+    quotes = quotes_by(HESTON, true, grid, noise=noise)
+    fit = calibrate(HESTON, quotes, start=true)
     return Evidence(None, quotes, NO_HISTORY, model=HESTON, fit=fit)
 
 
@@ -60,6 +62,16 @@ def test_the_deviation_is_that_of_repeated_fits_along_the_direction():
     assert found.deviation == pytest.approx(largest, rel=0.35)  # 60 fits: 9 %, and curvature
 
 
+@pytest.mark.moves("weakest_direction")
+def test_what_the_quotes_tell_least_they_tell_thrice_as_ill_where_they_are_thrice_as_wide():
+    narrow, wide = (values("weakest_direction", at_truth(FIVE, noise)) for noise in (0.01, 0.03))
+    assert wide == pytest.approx({scope: 3.0 * v for scope, v in narrow.items()}, rel=1e-3)
+    # How far it fits is another matter: the same Jacobian, vols that are off.
+    evidence = at_truth(FIVE)
+    off = replace(evidence, fit=replace(evidence.fit, iv=evidence.fit.iv + 0.05))
+    assert values("weakest_direction", off) == values("weakest_direction", evidence)
+
+
 def test_an_exactly_flat_direction_is_named_in_the_rejection():
     evidence = saying(chain(n_strikes=9), 0.0)
     flat = evidence.fit.jacobian.copy()
@@ -72,7 +84,13 @@ def test_an_exactly_flat_direction_is_named_in_the_rejection():
     assert reasons("weakest_direction", none) == {"not_fitted"}
 
 
+@pytest.mark.moves("feller")
 def test_fellers_ratio_is_of_models_with_a_square_root_variance():
     evidence = at_truth(FIVE)
     assert value("feller", evidence) == pytest.approx(2 * 3.0 * 0.30 / 1.5**2, rel=1e-4)
+    twice = at_truth(FIVE, true=TRUE * [1.0, 1.0, 1.0, 2.0, 1.0])
+    assert value("feller", twice) == pytest.approx(0.25 * value("feller", evidence), rel=1e-4)
+    # Neither where variance is tonight, nor what it goes with, nor how wide the market is.
+    other = at_truth(FIVE, noise=0.02, true=TRUE * [1.4, 1.0, 1.0, 1.0, -1.0])
+    assert value("feller", other) == pytest.approx(value("feller", evidence), rel=1e-4)
     assert reasons("feller", saying(chain(n_strikes=9), 0.0)) == {"no_variance_process"}

@@ -60,6 +60,23 @@ def test_the_markets_move_is_not_the_models_error():
     assert value("refreshed_rmse_iv", evidence) == pytest.approx(0.01)
 
 
+@pytest.mark.moves("frozen_bias_iv frozen_rmse_iv refreshed_bias_iv refreshed_rmse_iv")
+def test_each_of_last_nights_errors_answers_to_its_own_vols_and_not_to_the_others():
+    plain = laid(frozen=MOVE, refreshed=0.5 * MOVE + 0.01)
+    wide = replace(plain, quotes=replace(plain.quotes, iv_ask=plain.quotes.iv_ask + 0.05))
+    moved = laid(frozen=2.0 * MOVE, refreshed=0.5 * MOVE + 0.01)
+    wrong = laid(frozen=MOVE, refreshed=1.0 * MOVE + 0.02)
+    for summary in ("bias_iv", "rmse_iv"):
+        for which, doubled, other in (("frozen", moved, wrong), ("refreshed", wrong, moved)):
+            before = values(f"{which}_{summary}", plain)
+            twice = {scope: 2.0 * v for scope, v in before.items()}
+            assert values(f"{which}_{summary}", doubled) == pytest.approx(twice)
+            assert values(f"{which}_{summary}", other) == before
+            assert values(f"{which}_{summary}", wide) == before
+    # What last night's model says of tonight unrefreshed is not the standardised error either.
+    assert values("refreshed_rmse_z", moved) == values("refreshed_rmse_z", plain) != {}
+
+
 def test_expiries_that_were_not_there_last_night_are_left_out():
     new = QUOTES.expiry_index == 0
     evidence = laid(frozen=np.where(new, np.nan, MOVE))
@@ -82,6 +99,7 @@ def test_a_first_night_has_no_last_one(name):
     assert reasons(name, laid()) == {"no_last_night"}
 
 
+@pytest.mark.moves("refreshed_rmse_z")
 def test_the_error_out_of_sample_counts_for_less_where_the_structure_was_not_known():
     model = MODELS["heston"]
     then, tonight = quotes_of(chain(n_strikes=9)), quotes_of(chain(n_strikes=9, width_iv=0.012))
@@ -145,6 +163,33 @@ def test_parameters_come_with_their_errors_where_they_have_any():
     found = {m.scope: (m.value, m.stderr) for m in outcomes("param", evidence)}
     assert found["param:v0"] == (0.3, pytest.approx(0.01))
     assert found["param:kappa"] == (2.0, None)
+
+
+@pytest.mark.moves("param param_change structure_jump")
+@pytest.mark.parametrize("name", ["param", "param_change", "structure_jump"])
+def test_a_constant_that_moves_by_its_errors_is_seen_by_them_and_a_state_is_no_constant(name):
+    at, errors = np.array([0.30, 2.0, 0.40, 1.0, -0.30]), np.array([0.01, 0.3, 0.02, 0.1, 0.03])
+
+    def found(v0=0.0, xi=0.0, error=1.0):
+        moved = at + np.array([v0, 0.0, 0.0, xi, 0.0])
+        return values(name, heston(moved, error * errors, at, error * errors))
+
+    still, state, constant = found(), found(v0=0.05), found(xi=0.2)
+    if name == "structure_jump":
+        assert still == state == {"chain": 0.0}
+        # Two errors of one night, root two of both, on one of four constants.
+        assert constant["chain"] == pytest.approx(2.0 / np.sqrt(2.0) / 2.0)
+        assert found(xi=0.2, error=2.0)["chain"] == pytest.approx(0.5 * constant["chain"])
+        return
+    for scope in still:
+        assert (state[scope] != still[scope]) == (scope == "param:v0")
+        assert (constant[scope] != still[scope]) == (scope == "param:xi")
+    if name == "param":
+        assert constant["param:xi"] - still["param:xi"] == pytest.approx(0.2)
+        assert found(error=2.0) == still
+    else:
+        assert constant["param:xi"] == pytest.approx(2.0 / np.sqrt(2.0))
+        assert found(xi=0.2, error=2.0)["param:xi"] == pytest.approx(1.0 / np.sqrt(2.0))
 
 
 def test_a_model_without_structure_has_no_jump_of_it_and_says_so():

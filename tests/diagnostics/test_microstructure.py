@@ -55,6 +55,7 @@ def test_under_a_right_model_one_night_of_twenty_is_beyond_1_96():
         assert abs(np.mean(found[trait])) < 0.4, trait
 
 
+@pytest.mark.moves("quoting_correlation")
 def test_residuals_that_grow_with_width_are_put_down_to_width():
     def wide(quotes):
         width = quotes.iv_ask - quotes.iv_bid

@@ -10,7 +10,7 @@ import pytest
 from monitor.diagnostics.base import MetricValue
 from monitor.diagnostics.moments import market_moments
 from tests.diagnostics.evidence import market, outcomes, reasons, saying, value, values
-from tests.market.chains import EXPIRIES, chain
+from tests.market.chains import EXPIRIES, chain, skewed
 
 LABELS = [f"expiry:{expiry:%Y-%m-%d}" for expiry in EXPIRIES]
 FINE = chain(n_strikes=81)
@@ -35,6 +35,7 @@ def test_a_flat_market_has_a_normal_law():
         assert value("mf_kurtosis", flat, scope) == pytest.approx(3.0, abs=1e-3)
 
 
+@pytest.mark.moves("mf_skew mf_kurtosis")
 @pytest.mark.parametrize("scope", [*LABELS, "chain"])
 def test_skewness_follows_the_tilt_and_kurtosis_the_bend(scope):
     left, even, right = (tilted(slope, 0.04) for slope in (-0.05, 0.0, 0.05))
@@ -42,6 +43,25 @@ def test_skewness_follows_the_tilt_and_kurtosis_the_bend(scope):
     assert skews[0] < skews[1] - 0.1 < skews[2] - 0.2
     bent = tilted(0.0, 0.08)
     assert value("mf_kurtosis", bent, scope) > value("mf_kurtosis", even, scope) + 0.2
+
+
+@pytest.mark.parametrize("name", ["mf_skew", "mf_kurtosis"])
+def test_moments_do_not_know_the_width_of_quotes_nor_the_level_of_a_flat_market(name):
+    fine, wide = (values(name, market(chain(n_strikes=41, width_iv=w))) for w in (0.005, 0.02))
+    assert wide == pytest.approx(fine, abs=1e-6)
+    low, high = (
+        values(name, market(chain(lambda k, tau, vol=vol: vol + 0.0 * k, n_strikes=41)))
+        for vol in (0.4, 0.9)
+    )
+    assert high == pytest.approx(low, abs=2e-3)
+
+
+def test_a_swap_is_as_wrong_whatever_the_width_and_the_level_of_the_market():
+    at = value("swap_gap", saying(chain(n_strikes=41), 0.01))
+    wide = saying(chain(n_strikes=41, width_iv=0.03), 0.01)
+    high = saying(chain(lambda k, tau: skewed(k, tau) + 0.2, n_strikes=41), 0.01)
+    assert value("swap_gap", wide) == pytest.approx(at, abs=1e-6)
+    assert value("swap_gap", high) == pytest.approx(at, abs=1e-3)
 
 
 def test_what_is_not_quoted_is_the_standard_error():
@@ -60,6 +80,7 @@ def test_what_is_not_quoted_is_the_standard_error():
     assert np.all(np.array(narrow) > np.array(wide))
 
 
+@pytest.mark.moves("swap_gap")
 def test_a_model_one_point_high_is_wrong_by_one_point():
     assert value("swap_gap", saying(FINE, 0.01)) == pytest.approx(0.01, abs=5e-4)
     assert value("swap_gap", saying(FINE, 0.0)) == 0.0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from monitor.conventions import MS_PER_DAY, expiry_label
-from monitor.diagnostics.base import History
+from monitor.diagnostics.base import METRICS, History
 from monitor.diagnostics.places import wing_index
 from monitor.replication.book import build_book
 from monitor.replication.chain import PastChain
@@ -116,6 +116,7 @@ def test_the_right_models_hedge_leaves_less_than_the_smileless_one(two_nights):
     assert legs["heston"]["chain"].n == 15
 
 
+@pytest.mark.moves("hedge_cost_spread_usd")
 def test_a_quiet_night_earns_the_short_books_time_value():
     history = history_of(chain(F0, flat), "black")
     evidence = evidence_on(chain(F0, flat, later_days=1.0), "black", history=history)
@@ -150,6 +151,59 @@ def test_every_cell_of_the_stress_has_a_value_and_the_unmoved_one_is_nothing(two
         assert (
             values[f"stress:spot{spot}/vol-up"].value < values[f"stress:spot{spot}/vol-down"].value
         )
+
+
+@pytest.mark.moves("stress_pnl_usd")
+def test_a_rise_by_half_of_a_higher_vol_costs_more_and_by_wider_quotes_nothing():
+    def pnl(vol, half_width=0.005):
+        there = chain(F0, lambda k, tau: vol + 0.0 * k, days=(30.0,), half_width=half_width)
+        return value("stress_pnl_usd", evidence_on(there, "black"), "stress:spot0/vol-up")
+
+    # Black's fit of one vol is the mid vol: at the money the premium is straight in it.
+    assert pnl(0.6) / pnl(0.4) == pytest.approx(0.6 / 0.4, rel=0.15)
+    assert pnl(0.4, half_width=0.02) == pytest.approx(pnl(0.4), rel=1e-6)
+
+
+@pytest.mark.moves("book_vega_usd hedge_cost_fees_usd")
+@pytest.mark.parametrize("name", ["book_vega_usd", "hedge_cost_fees_usd"])
+def test_twice_as_dear_a_coin_has_twice_the_vega_and_fees_and_wider_quotes_have_as_much(name):
+    def found(dearer=1.0, half_width=0.005):
+        strikes = dearer * np.arange(30_000.0, 200_001.0, 1_000.0)
+        how = {"strikes": strikes, "half_width": half_width}
+        history = history_of(chain(dearer * F0, flat, **how), "black")
+        tonight = chain(dearer * F0, flat, later_days=1.0, **how)
+        evidence = evidence_on(tonight, "black", history=history)
+        if METRICS[name].level == "market":
+            evidence = replace(evidence, model=None, fit=None)
+        return value(name, evidence)
+
+    assert found(dearer=2.0) == pytest.approx(2.0 * found(), rel=1e-9)
+    # Premiums of the mid vol, on which fees have a ceiling, are those of bid and ask.
+    assert found(half_width=0.01) == pytest.approx(found(), rel=1e-3)
+
+
+@pytest.mark.moves("book_misfit_usd book_misfit_gross_usd")
+def test_twice_the_misfit_is_twice_the_money_and_the_other_way_the_same_gross(tonight):
+    quotes = quotes_of(tonight)
+    once, twice, back = (evidence_on(tonight, iv=quotes.iv + e) for e in (1e-4, 2e-4, -1e-4))
+    for name in ("book_misfit_usd", "book_misfit_gross_usd"):
+        assert value(name, twice) == pytest.approx(2.0 * value(name, once), rel=1e-3)
+    net, gross = value("book_misfit_usd", once), value("book_misfit_gross_usd", once)
+    assert value("book_misfit_usd", back) == pytest.approx(-net, rel=1e-3)
+    assert value("book_misfit_gross_usd", back) == pytest.approx(gross, rel=1e-3)
+
+
+@pytest.mark.moves("hedge_error_usd")
+def test_a_coin_that_moves_costs_the_short_book_and_either_way_alike():
+    def gain(move):
+        tonight = chain(F0 * (1.0 + move), flat, later_days=1.0)
+        history = history_of(chain(F0, flat), "black")
+        return value("hedge_error_usd", evidence_on(tonight, "black", history=history))
+
+    still, up, down = gain(0.0), gain(0.04), gain(-0.04)
+    assert up < still - 100.0 and down < still - 100.0
+    # Gamma is of either sign; what the delta took out was of one.
+    assert (up - still) == pytest.approx(down - still, rel=0.5)
 
 
 def test_settled_in_dollars_the_same_position_under_one_forward_is_the_same_money():

@@ -103,6 +103,7 @@ def test_a_wrong_smile_is_not_noise(thirty):
     assert np.median(after / before) == pytest.approx(1.0, abs=0.08)
 
 
+@pytest.mark.moves("noise_power")
 def test_noise_knows_wider_from_noisier(thirty):
     """Twice the width with the same habits is no noisier in its units; a shaken maker is."""
     quiet = value("noise_power", evidence_of(thirty[0]))
@@ -112,6 +113,7 @@ def test_noise_knows_wider_from_noisier(thirty):
     assert quiet == pytest.approx(calm, rel=0.5)
 
 
+@pytest.mark.moves("noise_neighbour")
 def test_neighbours_that_stray_together_are_found_to():
     rng = np.random.default_rng(4)
 
@@ -157,6 +159,7 @@ def test_a_broken_night_teaches_nothing(thirty):
     np.testing.assert_array_equal(learnt_noise(with_it).power, learnt_noise(history).power)
 
 
+@pytest.mark.moves("noise_lasting")
 def test_the_part_that_stays_over_night_is_told_from_the_part_that_does_not():
     rng = np.random.default_rng(6)
     stays = rng.standard_normal(GRID.n)
@@ -172,6 +175,60 @@ def test_the_part_that_stays_over_night_is_told_from_the_part_that_does_not():
 
     assert abs(np.mean([lasting(0.0) for _ in range(10)])) < 0.1
     assert np.mean([lasting(0.8) for _ in range(10)]) > 0.4
+
+
+def bent(quotes, by):
+    """Return the quotes with vols that differ by `by`, spreads as they are."""
+    vols = {name: getattr(quotes, name) + by for name in ("iv", "iv_bid", "iv_ask")}
+    return replace(quotes, **vols)
+
+
+@pytest.mark.moves("noise_weight")
+def test_weight_is_a_matter_of_strikes_and_not_of_noise(thirty):
+    quotes = thirty[0]
+    weight = values("noise_weight", evidence_of(quotes))
+    half = quoted(grid_of(13), smile(grid_of(13)), np.random.default_rng(9))
+    fewer = values("noise_weight", evidence_of(half))
+    assert sum(fewer.values()) < 0.7 * sum(weight.values())
+    # Far too little to move a quote to another wing.
+    loud = bent(quotes, 1e-4 * np.random.default_rng(9).standard_normal(quotes.n))
+    assert values("noise_weight", evidence_of(loud)) == pytest.approx(weight, rel=1e-9)
+
+
+def test_how_neighbours_go_together_does_not_depend_on_how_loud_they_are(thirty):
+    quotes = thirty[0]
+    stray = quotes.iv - smile(replace_grid(quotes))
+    louder = bent(quotes, stray)  # twice as far from a smile that contrasts do not see
+    rho = value("noise_neighbour", evidence_of(quotes))
+    assert value("noise_neighbour", evidence_of(louder)) == pytest.approx(rho, abs=0.02)
+    assert value("noise_power", evidence_of(louder)) == pytest.approx(
+        4.0 * value("noise_power", evidence_of(quotes)), rel=0.2
+    )
+
+
+def test_a_level_that_moves_over_night_is_no_noise_that_stays(thirty):
+    first, second = thirty[:2]
+    found = [
+        value("noise_lasting", evidence_of(bent(second, by), replace(NO_HISTORY, last_chain=last)))
+        for by in (0.0, 0.1)
+        for last in (PastChain.of(first), PastChain.of(bent(first, 0.2)))
+    ]
+    assert max(found) - min(found) < 0.05
+
+
+@pytest.mark.moves("noise_deviation")
+def test_what_is_expected_of_noise_is_what_was_learnt_and_not_tonights_own(thirty):
+    history = history_of(thirty)
+    louder = {
+        key: replace(s, value=4.0 * s.value) if key[1] == "noise_power" else s
+        for key, s in history.series.items()
+    }
+    quotes = thirty[0]
+    calm = value("noise_deviation", evidence_of(quotes, history))
+    loud = value("noise_deviation", evidence_of(quotes, replace(history, series=louder)))
+    assert loud == pytest.approx(2.0 * calm, rel=0.05)  # a little of the belief in the guess
+    off = bent(quotes, 1e-4 * np.random.default_rng(9).standard_normal(quotes.n))
+    assert value("noise_deviation", evidence_of(off, history)) == pytest.approx(calm, rel=1e-9)
 
 
 def test_a_chain_too_thin_to_tell_noise_from_a_curve_says_so():

@@ -52,6 +52,7 @@ def test_twelve_parameters_on_nine_quotes_are_called_overfit():
     assert is_overfit(evidence)
 
 
+@pytest.mark.moves("heldout_ratio")
 def test_twelve_parameters_where_three_suffice_err_by_twice_their_residuals_where_held_out():
     rng = np.random.default_rng(2)
     many, few = [polynomial(21, 11, rng) for _ in range(50)], polynomial(21, 2, rng)
@@ -59,6 +60,23 @@ def test_twelve_parameters_where_three_suffice_err_by_twice_their_residuals_wher
     assert all(is_overfit(e) for e in many)
     assert value("heldout_ratio", few) < 1.5
     assert not is_overfit(few)
+
+
+@pytest.mark.moves("heldout_rmse_iv saturation")
+def test_twice_the_residuals_are_twice_the_error_held_out_and_no_other_ratio():
+    few, thin = (polynomial(n, 2, np.random.default_rng(2)) for n in (21, 9))
+    off = few.quotes.iv - few.fit.iv
+    louder = replace(few, quotes=replace(few.quotes, iv=few.quotes.iv + off))
+    twice = 2.0 * value("heldout_rmse_iv", few)
+    assert value("heldout_rmse_iv", louder) == pytest.approx(twice, rel=1e-9)
+    for name in ("heldout_ratio", "saturation"):
+        assert value(name, louder) == pytest.approx(value(name, few), rel=1e-9)
+    assert value("saturation", few) == pytest.approx(3.0 / 21.0)
+    assert value("saturation", thin) == pytest.approx(3.0 / 9.0)
+    # Thrice the noise that was said, and everywhere: weights among quotes are what they were.
+    wide = replace(few, quotes=replace(few.quotes, noise=3.0 * few.quotes.noise))
+    for name in ("heldout_rmse_iv", "heldout_ratio", "saturation"):
+        assert value(name, wide) == pytest.approx(value(name, few), rel=1e-9)
 
 
 def test_a_right_model_is_not_called_overfit_on_an_ordinary_chain():
@@ -95,6 +113,7 @@ def test_the_influence_is_that_of_leaving_the_block_out_and_fitting_again():
     assert value("heldout_rmse_iv", evidence) == pytest.approx(np.sqrt(np.mean(out**2)), rel=1e-6)
 
 
+@pytest.mark.moves("next_night_ratio")
 def test_the_next_night_is_set_against_the_last_in_sample():
     evidence = replace(
         saying(chain(n_strikes=9), 0.01),
@@ -104,5 +123,17 @@ def test_the_next_night_is_set_against_the_last_in_sample():
         ),
     )
     assert value("next_night_ratio", evidence) == pytest.approx(1.5)
+    refreshed = ("black", "refreshed_rmse_iv", "chain")
+    worse = replace(evidence, tonight={refreshed: 0.06})
+    assert value("next_night_ratio", worse) == pytest.approx(3.0)
+    # The market's own move, tonight's fit and the nights before the last are another matter.
+    others = {("black", name, "chain"): 0.5 for name in ("frozen_rmse_iv", "rmse_iv")}
+    older = Series(np.array([1, 2]), np.array([0.001, 0.02]))
+    same = replace(
+        evidence,
+        tonight={refreshed: 0.03} | others,
+        history=History(series={("black", "rmse_iv", "chain"): older}),
+    )
+    assert value("next_night_ratio", same) == pytest.approx(1.5)
     assert reasons("next_night_ratio", replace(evidence, tonight={})) == {"no_last_night"}
     assert reasons("next_night_ratio", replace(evidence, history=NO_HISTORY)) == {"no_last_night"}

@@ -50,6 +50,7 @@ def test_the_term_structure_is_straight_in_total_variance():
     assert found["tenor:180d"] == pytest.approx(0.4 + 0.2 * TAUS[-1])
 
 
+@pytest.mark.moves("smile_point_iv")
 def test_a_lifted_put_wing_lifts_the_puts_and_nothing_else():
     def lifted(k, tau):
         return skewed(k, tau) + 0.02 * (k < -0.3 * np.sqrt(tau))
@@ -61,6 +62,19 @@ def test_a_lifted_put_wing_lifts_the_puts_and_nothing_else():
     assert values(TERM, market(chain(lifted, n_strikes=161))) == pytest.approx(
         values(TERM, FINE), abs=1e-9
     )
+
+
+@pytest.mark.moves("term_point_iv")
+def test_a_lifted_expiry_lifts_the_tenors_about_it_and_no_width_does():
+    days = (5, 20, 50, 100, 200)
+    before = values(TERM, by_tenor(lambda days: 0.5 + 0.0 * days, days))
+    after = values(TERM, by_tenor(lambda days: 0.5 + 0.02 * (days > 150.0), days))
+    assert after["tenor:180d"] - before["tenor:180d"] == pytest.approx(0.02, abs=3e-3)
+    for tenor in TERM_DAYS[:-1]:
+        assert after[f"tenor:{tenor:.0f}d"] == pytest.approx(before[f"tenor:{tenor:.0f}d"])
+    for name in (SMILE, TERM):
+        wide = values(name, market(chain(n_strikes=161, width_iv=0.03)))
+        assert wide == pytest.approx(values(name, FINE), abs=1e-6)
 
 
 def test_where_the_quotes_do_not_reach_there_is_no_number():
@@ -96,13 +110,17 @@ def test_a_curve_that_is_straight_in_log_tenor_has_no_expiry_out_of_line():
     assert max(np.abs(list(found.values()))) < 1e-9
 
 
+@pytest.mark.moves("term_gap_iv")
 def test_an_expiry_out_of_line_is_out_by_what_it_was_lifted():
     def lifted(days):
         return 0.6 - 0.03 * np.log(days) + 0.02 * (40.0 < days < 60.0)
 
-    found = values(GAP, by_tenor(lifted))
+    found, straight = (
+        values(GAP, by_tenor(vol)) for vol in (lifted, lambda days: 0.6 - 0.03 * np.log(days))
+    )
     label = f"expiry:{AS_OF + timedelta(days=49):%Y-%m-%d}"
     assert found[label] == pytest.approx(0.02, abs=1e-9)
+    assert found[label] - straight[label] == pytest.approx(0.02, abs=1e-9)
     assert found["chain"] == max(map(abs, found.values())) == found[label]
     # Its neighbours lie off a curve that bends through it, the other way and by less.
     assert all(-0.02 < v < 0.015 for scope, v in found.items() if scope not in ("chain", label))

@@ -54,6 +54,23 @@ def test_a_belief_moves_the_fit_at_a_price_and_lessens_the_distance():
     assert distance["fit:cold"] == pytest.approx(away)
 
 
+@pytest.mark.moves("pulled_param pull_cost pull_distance")
+def test_a_firmer_belief_pulls_further_and_one_that_the_quotes_share_not_at_all():
+    loose, firm, shared = (
+        evidence(prior_of(HESTON, GRID, NO_HISTORY, [("kappa", mean, deviation)], follow=False))
+        for mean, deviation in ((6.0, 1.0), (6.0, 0.25), (float(FIT.params[1]), 0.25))
+    )
+    kappa = [value("pulled_param", e, "param:kappa") for e in (shared, loose, firm)]
+    assert kappa[0] == pytest.approx(FIT.params[1], rel=1e-4)
+    assert kappa[0] < kappa[1] - 0.05 < kappa[2] - 0.1
+    cost = [value("pull_cost", e) for e in (shared, loose, firm)]
+    assert cost[0] == pytest.approx(0.0, abs=1e-9)
+    assert cost[0] < cost[1] < cost[2]
+    # In its own deviations a firm belief is four times as far from the same quotes.
+    cold = [value("pull_distance", e, "fit:cold") for e in (shared, loose, firm)]
+    assert cold == pytest.approx([0.0, cold[1], 4.0 * cold[1]], abs=1e-9)
+
+
 def test_errors_are_those_that_quotes_and_belief_leave():
     told = evidence(prior_of(HESTON, GRID, NO_HISTORY, SAID, follow=False))
     error = {o.scope: o.stderr for o in outcomes("pulled_param", told)}

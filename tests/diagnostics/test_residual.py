@@ -81,6 +81,48 @@ def test_summaries_at_every_place_equal_those_done_by_hand(unit):
             assert value(f"{summary}_{unit}", EVIDENCE, scope) == pytest.approx(expected, rel=1e-9)
 
 
+# So narrow that the mid of premiums is the premium of the mid.
+NARROW = chain(n_strikes=9, width_iv=1e-4)
+ALL_UNITS = [f"{summary}_{unit}" for unit in RESIDUALS for summary in ("bias", "rmse", "max")]
+
+
+def shifted(quotes, by):
+    vols = {name: getattr(quotes, name) + by for name in ("iv", "iv_bid", "iv_ask")}
+    return replace(quotes, **vols)
+
+
+def widened(quotes, factor):
+    """Return the quotes with spreads `factor` times as wide about the same mid vols."""
+    half = 0.5 * factor * (quotes.iv_ask - quotes.iv_bid)
+    wide = {"iv_bid": quotes.iv - half, "iv_ask": quotes.iv + half}
+    return replace(quotes, **wide, noise=factor * quotes.noise)
+
+
+@pytest.mark.moves(
+    "bias_iv rmse_iv max_iv bias_coin rmse_coin max_coin bias_z rmse_z max_z "
+    "bias_z_spread rmse_z_spread max_z_spread"
+)
+@pytest.mark.parametrize("name", ALL_UNITS)
+def test_twice_the_error_is_twice_as_much_and_the_other_way_the_other_sign(name):
+    # So small that premiums are as good as straight in vol, and of one sign: nothing nets out.
+    once, twice, back = (
+        value(name, saying(NARROW, size * np.abs(ERROR))) for size in (0.1, 0.2, -0.1)
+    )
+    assert twice == pytest.approx(2.0 * once, rel=0.02)
+    assert back == pytest.approx(once if name.startswith("rmse") else -once, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ALL_UNITS)
+def test_vols_and_coins_do_not_know_the_spread_and_spreads_do_not_know_the_level(name):
+    wide = replace(EVIDENCE, quotes=widened(QUOTES, 3.0))
+    expected = value(name, EVIDENCE) / (1.0 if name.endswith(("iv", "coin")) else 3.0)
+    assert value(name, wide) == pytest.approx(expected, rel=1e-9)
+    if not name.endswith("coin"):  # a vol point is worth what the vega is there
+        up = replace(EVIDENCE, quotes=shifted(QUOTES, 0.1))
+        up = replace(up, fit=replace(EVIDENCE.fit, iv=EVIDENCE.fit.iv + 0.1))
+        assert value(name, up) == pytest.approx(value(name, EVIDENCE), rel=1e-9)
+
+
 def test_the_error_of_a_bias_is_that_of_a_mean():
     found = next(m for m in outcomes("bias_iv", EVIDENCE) if m.scope == "chain")
     assert found.n == QUOTES.n
@@ -141,6 +183,18 @@ def test_the_inside_share_counts_the_quotes_whose_vol_lies_between_bid_and_ask()
     # A quote for which the model has no vol is no quote that it prices inside the market.
     absent = np.where(np.arange(QUOTES.n) < 3, np.nan, 0.0)
     assert value("inside_share", saying(CHAIN, absent)) == pytest.approx(1.0 - 3.0 / QUOTES.n)
+
+
+@pytest.mark.moves("inside_share")
+def test_how_far_outside_a_quote_is_does_not_count_and_that_it_is_does():
+    half = 0.5 * (QUOTES.iv_ask - QUOTES.iv_bid)
+
+    def share(outside, by, within=0.5):
+        off = np.where(np.arange(QUOTES.n) < outside, by, within) * half
+        return value("inside_share", saying(CHAIN, off))
+
+    assert share(3, 1.5) - share(9, 1.5) == pytest.approx(6.0 / QUOTES.n)
+    assert share(3, 1.5) == share(3, 15.0) == share(3, -1.5) == share(3, 1.5, within=-0.9)
 
 
 def test_a_place_where_the_model_has_no_vol_is_rejected_and_the_rest_is_not():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from monitor.calibration.solve import calibrate
 from monitor.diagnostics.base import NO_HISTORY
@@ -82,6 +83,27 @@ def test_it_is_said_of_a_night_with_rivals_and_refused_without():
     both = replace(alone, fit=calibrate(MODELS["black"], alone.quotes))
     both = replace(both, rivals=(both.fit, svi))
     assert value("behind_best", both, scope="best:svi") > 0.0
+
+
+@pytest.mark.moves("behind_best")
+def test_the_worse_a_model_the_further_behind_and_a_third_that_is_worse_does_not_count():
+    evidence = saying(chain(n_strikes=9), 0.0)
+    rng = np.random.default_rng(5)
+    noise = 0.001 * rng.standard_normal(evidence.quotes.n)
+    iv = evidence.quotes.iv + noise
+
+    def behind(bend, *others):
+        fits = (
+            fit_saying(evidence.quotes, iv, model="svi"),
+            fit_saying(evidence.quotes, iv + bend * np.sin(9.0 * evidence.quotes.k)),
+            *others,
+        )
+        night = replace(evidence, fit=fits[1], rivals=fits)
+        return value("behind_best", night, scope="best:svi")
+
+    third = fit_saying(evidence.quotes, iv + 0.1, model="worse")
+    assert behind(0.001) < behind(0.004) - 0.5
+    assert behind(0.004, third) == behind(0.004)
 
 
 def test_the_more_rivals_the_further_behind_one_must_be():

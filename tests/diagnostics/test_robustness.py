@@ -20,11 +20,17 @@ def evidence(name, iv, noise):
     return Evidence(SNAPSHOT, quotes, NO_HISTORY, model=MODELS[name], fit=fit)
 
 
+@pytest.mark.moves("stderr_ratio")
 def test_noise_three_times_what_was_said_makes_errors_three_times_as_large():
     e = 0.003 * np.random.default_rng(1).standard_normal(GRID.n)
     found = values("stderr_ratio", evidence("adhoc", 0.6 + 0.02 * X**2 + e, 0.001))
     assert found["robust:quote"] == pytest.approx(3.0, rel=0.2)
     assert found["robust:expiry"] == pytest.approx(3.0, rel=0.5)
+    # As large as was said they need no correction, and as much larger they need as much.
+    as_said = values("stderr_ratio", evidence("adhoc", 0.6 + 0.02 * X**2 + e, 0.003))
+    assert as_said["robust:quote"] == pytest.approx(found["robust:quote"] / 3.0, rel=1e-6)
+    twice = values("stderr_ratio", evidence("adhoc", 0.8 + 0.02 * X**2 + 2.0 * e, 0.006))
+    assert twice == pytest.approx(as_said, rel=1e-6)
 
 
 def test_a_misfit_of_whole_smiles_shows_by_expiry():

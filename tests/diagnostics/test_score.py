@@ -64,11 +64,11 @@ def with_jumps():
     return vols(BATES, [*(TRUE * [0.8, 1.0, 0.8, 1.0, 1.0]), *JUMPS])
 
 
-def with_forward_off():
+def with_forward_off(off=0.008):
     """Return the vols that a forward 0.8 % too low at 30 days makes of right premiums."""
     iv, wrong = vols(HESTON, TRUE), GRID.expiry_index == 4
     sign = np.where(GRID.k >= 0.0, 1.0, -1.0)
-    c = black_price(GRID.k - 0.008 * wrong, iv**2 * GRID.tau_of_point, sign)
+    c = black_price(GRID.k - off * wrong, iv**2 * GRID.tau_of_point, sign)
     return implied_deviation(GRID.k, c, sign)[0] / np.sqrt(GRID.tau_of_point)
 
 
@@ -134,6 +134,49 @@ def test_a_state_that_moved_is_no_constant_that_gave_way():
     assert sum(name is not None for name in found) <= 3
     first = night(iv, rng)
     assert reasons("failed_constant", first) == reasons("constancy_z", first) == {"no_last_night"}
+
+
+@pytest.mark.moves("constancy_z failed_constant")
+def test_a_constant_that_gives_way_further_scores_higher_and_a_state_that_moves_does_not():
+    def found(name, *factors):
+        rng = np.random.default_rng(3)
+        return values(name, night(vols(HESTON, TRUE * [*factors]), rng, before=TRUE))
+
+    still, state = found("constancy_z", 1, 1, 1, 1, 1), found("constancy_z", 1.6, 1, 1, 1, 1)
+    some, more = found("constancy_z", 1, 1, 1, 1, 0.0), found("constancy_z", 1, 1, 1, 1, -1.0)
+    rho = "assumption:rho"
+    assert more[rho] > some[rho] + 2.0 > still[rho] + 4.0
+    assert abs(state[rho] - still[rho]) < 1.0
+    share = [found("failed_constant", 1, 1, 1, 1, by)[rho] for by in (0.0, -1.0)]
+    assert share[0] < share[1] <= 1.0
+    assert not found("failed_constant", 1.6, 1, 1, 1, 1)
+
+
+@pytest.mark.moves("assumption_z")
+def test_larger_jumps_score_higher_and_other_heston_parameters_do_not():
+    def found(name, model, params):
+        return values(name, night(vols(model, params), np.random.default_rng(4)))
+
+    def jumping(lam):
+        return [*(TRUE * [0.8, 1.0, 0.8, 1.0, 1.0]), lam, -0.045, 0.05]
+
+    none, some, more = (found("assumption_z", BATES, jumping(lam)) for lam in (0.0, 16.0, 32.0))
+    jumps = "assumption:jumps"
+    assert more[jumps] > some[jumps] + 1.0 > none[jumps] + 2.0
+    other = found("assumption_z", HESTON, TRUE * [1.5, 1.0, 1.3, 0.8, 1.0])
+    assert abs(other[jumps] - none[jumps]) < 1.5
+
+
+@pytest.mark.moves("failed_assumption")
+def test_the_further_an_assumption_fails_the_more_of_the_misfit_is_its_own():
+    def share(off):
+        evidence = night(with_forward_off(off), np.random.default_rng(4))
+        return values("failed_assumption", evidence)
+
+    some, more = share(0.008), share(0.016)
+    assert list(some) == list(more) == ["assumption:forward"]
+    assert some["assumption:forward"] + 0.1 < more["assumption:forward"] <= 1.0
+    assert not share(0.0)
 
 
 def test_black_lacks_a_smile_and_svi_lacks_none():

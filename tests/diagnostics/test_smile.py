@@ -61,6 +61,7 @@ def test_a_flat_smile_has_no_skew_no_curvature_and_its_own_level():
     assert value("iv30", evidence) == pytest.approx(0.6, abs=1e-5)
 
 
+@pytest.mark.moves("rr25 bf25 rr10 bf10")
 def test_a_raised_put_wing_moves_the_skew_down_and_the_curvature_up_and_not_the_level():
     def bent(k, tau):
         return skewed(k, tau) + 0.05 * np.maximum(-k / np.sqrt(tau) - 0.1, 0.0)
@@ -69,22 +70,26 @@ def test_a_raised_put_wing_moves_the_skew_down_and_the_curvature_up_and_not_the_
     for scope in (*TAU, "chain"):
         assert value("rr25", raised, scope) < value("rr25", EVIDENCE, scope) - 0.005
         assert value("bf25", raised, scope) > value("bf25", EVIDENCE, scope) + 0.002
+        # Ten deltas lie 0.6 in these units out, where the wing is raised by 0.025.
+        assert value("rr10", raised, scope) < value("rr10", EVIDENCE, scope) - 0.015
+        assert value("bf10", raised, scope) > value("bf10", EVIDENCE, scope) + 0.007
         assert value("atm_iv", raised, scope) == pytest.approx(
             value("atm_iv", EVIDENCE, scope), abs=1e-9
         )
 
 
+@pytest.mark.moves("atm_iv")
 def test_a_parallel_move_changes_the_level_alone():
     moved = market(chain(lambda k, tau: skewed(k, tau) + 0.05, n_strikes=121))
     assert value("atm_iv", moved) - value("atm_iv", EVIDENCE) == pytest.approx(0.05, abs=1e-3)
-    for name in ("rr25", "bf25"):
+    for name, least in (("rr25", 3e-3), ("bf25", 3e-3), ("rr10", 7e-3), ("bf10", 7e-3)):
         # Deltas shift with the level, and the smile is read at other strikes: second order.
-        assert value(name, moved) == pytest.approx(value(name, EVIDENCE), abs=3e-3)
+        assert value(name, moved) == pytest.approx(value(name, EVIDENCE), abs=least)
 
 
 def test_wider_quotes_leave_the_smile_where_it_is_and_raise_its_error():
     wide = market(chain(n_strikes=121, width_iv=0.04))
-    for name in ("atm_iv", "rr25", "bf25"):
+    for name in ("atm_iv", "rr25", "bf25", "rr10", "bf10"):
         assert value(name, wide) == pytest.approx(value(name, EVIDENCE), abs=1e-6)
         near = next(m for m in outcomes(name, EVIDENCE) if m.scope == min(TAU))
         far = next(m for m in outcomes(name, wide) if m.scope == min(TAU))
@@ -93,6 +98,17 @@ def test_wider_quotes_leave_the_smile_where_it_is_and_raise_its_error():
     # 0.02 at the call and at the put: half of each width.
     rr25 = next(m for m in outcomes("rr25", wide) if m.scope == min(TAU))
     assert rr25.stderr == pytest.approx(math.hypot(0.02, 0.02), rel=1e-6)
+
+
+@pytest.mark.moves("iv30")
+def test_the_model_free_vol_follows_the_level_and_not_the_width_nor_other_expiries():
+    at = value("iv30", EVIDENCE)
+    higher = market(chain(lambda k, tau: skewed(k, tau) + 0.05, n_strikes=121))
+    assert value("iv30", higher) - at == pytest.approx(0.05, abs=2e-3)
+    assert value("iv30", market(chain(n_strikes=121, width_iv=0.03))) == pytest.approx(at, abs=1e-6)
+    # Of the third expiry, five months away, thirty days know nothing.
+    beyond = market(chain(lambda k, tau: skewed(k, tau) + 0.1 * (tau > 0.3), n_strikes=121))
+    assert value("iv30", beyond) == pytest.approx(at, abs=1e-12)
 
 
 def test_thirty_days_lie_between_the_two_expiries_around_them():
@@ -147,10 +163,13 @@ def with_index(*hours_and_values):
     return market(replace(FINE, context=MarketContext(dvol=series)))
 
 
+@pytest.mark.moves("iv30_dvol_gap")
 def test_the_gap_to_the_venues_index_is_ours_less_theirs():
     evidence = with_index((-3.0, 0.9), (-1.0, 0.5), (0.0, 0.48))
     expected = value("iv30", EVIDENCE) - 0.48
     assert value("iv30_dvol_gap", evidence) == pytest.approx(expected, abs=1e-12)
+    higher = with_index((-3.0, 0.2), (-1.0, 0.3), (0.0, 0.58))  # what was before does not count
+    assert value("iv30_dvol_gap", higher) == pytest.approx(expected - 0.10, abs=1e-12)
 
 
 def test_an_absent_last_value_of_the_index_gives_way_to_the_one_before():

@@ -88,6 +88,31 @@ def test_an_error_in_one_region_is_found_there():
     assert z["region:month/put"] < -6.0
 
 
+@pytest.mark.moves("mode_z mode_share region_z")
+def test_what_the_model_follows_moves_nothing_and_what_it_lacks_moves_what_is_called_so():
+    noise = NOISE * np.random.default_rng(5).standard_normal(GRID.n)
+    calm = fitted(quotes_from(GRID, CALM.iv + noise, HALF_WIDTH))
+    # All six coefficients moved: the polynomial is linear in them.
+    other = _vols(TRUE + np.array([0.1, 0.02, 0.03, -0.05, 0.02, 0.01])) + noise
+    followed = fitted(quotes_from(GRID, other, HALF_WIDTH))
+    names = ("mode_z", "mode_share", "region_z", "sign_runs", "spatial_autocorrelation")
+    # Modes and neighbours are placed by the fit's own vols, which differ by a tenth.
+    assert values("sign_runs", followed) == pytest.approx(values("sign_runs", calm), rel=1e-6)
+    for name in names:
+        before, after = values(name, calm), values(name, followed)
+        common = before.keys() & after.keys()
+        assert common
+        assert max(abs(after[scope] - before[scope]) for scope in common) < 1.0
+    # A fourth power along the smile, and a term of the logarithm of tenor.
+    x = GRID.k / np.sqrt(GRID.w_ref)[GRID.expiry_index]
+    bent = fitted(with_error(0.02 * np.log(GRID.tau_of_point) + 0.002 * x**4 + noise))
+    assert abs(values("mode_z", bent)["mode:term"]) > abs(values("mode_z", calm)["mode:term"]) + 5
+    assert values("mode_share", bent)["mode:term"] > values("mode_share", calm)["mode:term"] + 0.2
+    worst = max(map(abs, values("region_z", bent).values()))
+    assert worst > max(map(abs, values("region_z", calm).values())) + 1.5
+
+
+@pytest.mark.moves("sign_runs spatial_autocorrelation")
 def test_a_wave_along_strikes_is_found_by_runs_and_neighbours_and_noise_by_neither():
     rng = np.random.default_rng(4)
     x = GRID.k / np.sqrt(GRID.w_ref)[GRID.expiry_index]
@@ -113,6 +138,7 @@ def test_a_fit_of_every_quote_leaves_nothing_to_test():
     assert reasons("region_z", evidence) == {"absorbed"}
 
 
+@pytest.mark.moves("structure_stability")
 def test_structure_is_stable_under_noise_and_not_where_a_constant_moved():
     rng = np.random.default_rng(8)
     free = np.array([p.role == "state" for p in ADHOC.parameters])
