@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -12,11 +13,16 @@ from monitor.diagnostics.base import METRICS, NO_HISTORY, Evidence, Series
 from monitor.market.snapshot import CHAIN_FLOATS, MarketContext, Snapshot, TimeSeries
 from monitor.models import MODELS
 from tests.diagnostics.evidence import quotes_of
-from tests.diagnostics.whole import MARKET, quiet_past, said, whole_night
+from tests.diagnostics.whole import MARKET, NAMES, quiet_past, said, whole_night
 
-WHOLE = whole_night()
-SAID = {name: said(evidence) for name, evidence in WHOLE.items()}
+WHO = (MARKET, *NAMES)
 USD = {name for name, m in METRICS.items() if m.unit.startswith("usd")}
+
+
+@cache
+def plainly(who):
+    """Return all that is said of one's own night, unchanged."""
+    return said(whole_night()[who])
 
 
 def on(evidence: Evidence, snapshot: Snapshot) -> Evidence:
@@ -36,7 +42,7 @@ def moved(before, after, but=()):
 
 
 def test_every_metric_has_a_value_so_that_no_law_here_is_empty():
-    spoken = {metric for night in SAID.values() for metric, _ in night}
+    spoken = {metric for who in WHO for metric, _ in plainly(who)}
     assert spoken == set(dict(METRICS.items()))
 
 
@@ -72,12 +78,14 @@ def at_another_price(evidence: Evidence) -> Evidence:
     return replace(on(evidence, cheap), history=replace(evidence.history, last_chain=past))
 
 
-@pytest.mark.parametrize("who", WHOLE)
+@pytest.mark.parametrize("who", WHO)
 def test_what_a_coin_is_worth_moves_dollars_in_proportion_and_no_other_number(who):
-    cheap = said(at_another_price(WHOLE[who]))
-    assert not moved(SAID[who], cheap, but=USD)
-    dollars = {key for key in SAID[who] if key[0] in USD}
-    assert {key: cheap[key] for key in dollars} == {key: SHARE * SAID[who][key] for key in dollars}
+    cheap = said(at_another_price(whole_night()[who]))
+    assert not moved(plainly(who), cheap, but=USD)
+    dollars = {key for key in plainly(who) if key[0] in USD}
+    assert {key: cheap[key] for key in dollars} == {
+        key: SHARE * plainly(who)[key] for key in dollars
+    }
     assert len(dollars) > 5
 
 
@@ -110,29 +118,29 @@ def listed_in_another_order(snapshot: Snapshot, rng: np.random.Generator) -> Sna
     return replace(snapshot, **columns, **names)
 
 
-@pytest.mark.parametrize("who", WHOLE)
+@pytest.mark.parametrize("who", WHO)
 def test_order_volumes_mark_prices_and_options_in_the_money_move_parity_alone(who):
-    after = said(on(WHOLE[who], traded_otherwise(WHOLE[who].snapshot)))
-    found = moved(SAID[who], after)
+    after = said(on(whole_night()[who], traded_otherwise(whole_night()[who].snapshot)))
+    found = moved(plainly(who), after)
     assert found == ({"parity_gap"} if who == MARKET else set())
 
 
-@pytest.mark.parametrize("who", WHOLE)
+@pytest.mark.parametrize("who", WHO)
 def test_open_interest_moves_what_is_said_of_it_alone(who):
-    snapshot = WHOLE[who].snapshot
+    snapshot = whole_night()[who].snapshot
     held = np.random.default_rng(3).lognormal(0.0, 2.0, len(snapshot))
-    after = said(on(WHOLE[who], replace(snapshot, open_interest=held)))
-    assert moved(SAID[who], after) == (set() if who == MARKET else {"quoting_correlation"})
+    after = said(on(whole_night()[who], replace(snapshot, open_interest=held)))
+    assert moved(plainly(who), after) == (set() if who == MARKET else {"quoting_correlation"})
     other = {k for k in after if k[1].startswith("trait:") and k[1] != "trait:open_interest"}
-    assert {k: after[k] for k in other} == {k: SAID[who][k] for k in other}
+    assert {k: after[k] for k in other} == {k: plainly(who)[k] for k in other}
 
 
 # Others ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("who", WHOLE)
+@pytest.mark.parametrize("who", WHO)
 def test_another_models_past_and_parameters_move_nothing(who):
-    evidence = WHOLE[who]
+    evidence = whole_night()[who]
     mine = {who, None}
     # All that is not its own is forgotten, and another model's is put beside it.
     series = {key: s for key, s in evidence.history.series.items() if key[0] in mine}
@@ -141,12 +149,12 @@ def test_another_models_past_and_parameters_move_nothing(who):
         if key[0] == "sabr"
     }  # fmt: skip
     fits = {name: fit for name, fit in evidence.history.fits.items() if name == who}
-    fits["sabr"] = replace(WHOLE["svi"].history.fits["svi"], model="sabr")
+    fits["sabr"] = replace(whole_night()["svi"].history.fits["svi"], model="sabr")
     history = replace(evidence.history, fits=fits, series=series)
     # A rival that describes tonight worse than those that are there.
     poor = evaluate(MODELS["black"], evidence.quotes, np.full(evidence.quotes.m, 1.5))
     assert not moved(
-        SAID[who], said(replace(evidence, history=history, rivals=(*evidence.rivals, poor)))
+        plainly(who), said(replace(evidence, history=history, rivals=(*evidence.rivals, poor)))
     )
 
 
@@ -158,9 +166,9 @@ def on_a_first_night(evidence: Evidence) -> Evidence:
     return replace(evidence, history=NO_HISTORY, **nothing)
 
 
-@pytest.mark.parametrize("who", WHOLE)
+@pytest.mark.parametrize("who", WHO)
 def test_a_metric_that_stands_alone_says_the_same_on_a_first_night(who):
-    changed = moved(SAID[who], said(on_a_first_night(WHOLE[who])))
+    changed = moved(plainly(who), said(on_a_first_night(whole_night()[who])))
     assert not {name for name in changed if METRICS[name].stands_alone}
 
 
@@ -177,18 +185,18 @@ def after_loud_nights(evidence: Evidence) -> Evidence:
 def test_a_metric_that_says_it_needs_a_past_answers_to_it_and_no_other_does():
     answers = {
         metric
-        for who in WHOLE
+        for who in WHO
         for other in (on_a_first_night, after_loud_nights)
-        for metric in moved(SAID[who], said(other(WHOLE[who])))
+        for metric in moved(plainly(who), said(other(whole_night()[who])))
     }
     assert answers == {name for name, m in METRICS.items() if m.needs != "none"}
 
 
 def test_what_the_venue_says_beside_the_chain_moves_the_numbers_of_the_coins_path_alone():
-    evidence = WHOLE["bates"]
+    evidence = whole_night()["bates"]
     bare = {"context": MarketContext(), "index_price": None, "venue_now_ms": None}
     after = said(on(evidence, replace(evidence.snapshot, **bare)))
-    assert moved(SAID["bates"], after) == {
+    assert moved(plainly("bates"), after) == {
         *("spot_variance_gap", "jump_share_gap", "jump_agreement"),
         *("correlation_gap", "vol_of_vol_gap"),
     }
