@@ -235,7 +235,8 @@ def test_evidence_and_distances_grow_with_a_shift_and_stay_small_without_one(pre
             assert said(name, past) < 1.0, name
     # Twelve nights of no change are worth twelve on the average; half is bet on a fall of a level.
     assert said("change_evidence", shifted) > (2 if prefix else 4) * 12
-    assert abs(said("change_score", past)) < 1.0 < said("change_score", shifted)
+    # On its second night: charts learn on, and a shift of twelve nights ago is hardly news.
+    assert abs(said("change_score", past)) < 1.0 < said("change_score", shifted[:62])
     grown = said("change_size", shifted) - said("change_size", past)
     assert grown == pytest.approx(math.log(1.8))
 

@@ -18,6 +18,7 @@ from monitor.conventions import to_ms
 from monitor.diagnostics.base import Evidence, History, MetricValue, Series, measure
 from monitor.diagnostics.detectable import USUAL_HISTORY
 from monitor.diagnostics.drift import HISTORY_METRICS
+from monitor.diagnostics.drift_rules import DriftRules
 from monitor.diagnostics.noise_model import CELLS
 from monitor.market.quotes import Quotes
 from monitor.market.snapshot import CANDLE_COLUMNS, MarketContext, Snapshot, TimeSeries
@@ -120,7 +121,9 @@ def whole_night() -> dict[str, Evidence]:
         series=quiet_past((None, *NAMES)),
         last_chain=PastChain.of(replace(then, forward=0.99 * then.forward)),
     )
-    on_chain = Evidence(second, quotes, history, tolerance_iv=0.01)
+    # Limits cost by their horizon, and it is a short one that ends no reference of 60 nights yet.
+    rules = DriftRules(horizon_nights=12)
+    on_chain = Evidence(second, quotes, history, tolerance_iv=0.01, drift=rules)
     nights, grid = {MARKET: on_chain}, grid_of(quotes)
     for name, fit in fits.items():
         model, past = MODELS[name], history.fits[name]
