@@ -241,25 +241,23 @@ def standardised_changes(evidence: Evidence) -> Mapping[str, float] | None:
     past = evidence.history.fits.get(fit.model)
     if past is None:
         return None
-    then, p = dict(zip(past.names, past.params, strict=True)), len(model.parameters)
-    errors_then = dict(zip(past.names, past.stderr, strict=True))
+    place = {name: i for i, name in enumerate(past.names)}
+    at = np.array([place.get(name, -1) for name in fit.names], dtype=np.int64)
+    there = at >= 0
+    then, error_then = np.full(len(at), np.nan), np.full(len(at), np.nan)
+    then[there], error_then[there] = past.params[at[there]], past.stderr[at[there]]
     if model.per_expiry:
-        tau_then = dict(zip(past.expiry_ms.tolist(), past.tau, strict=True))
-        for j, expiry in enumerate(evidence.quotes.expiry_ms.tolist()):
-            names = fit.names[j * p : (j + 1) * p]
-            if expiry in tau_then and all(name in then for name in names):
-                before = np.array([then[name] for name in names])
-                error = np.array([errors_then[name] for name in names])
-                tenors = float(tau_then[expiry]), float(evidence.quotes.tau[j])
-                aged = model.age(before, *tenors)
-                # Ageing takes each parameter by itself: one error up is one error up after it.
-                error = np.abs(model.age(before + error, *tenors) - aged)
-                then.update(zip(names, aged, strict=True))
-                errors_then.update(zip(names, error, strict=True))
+        tenors = dict(zip(past.expiry_ms.tolist(), past.tau.tolist(), strict=True))
+        quotes, p = evidence.quotes, len(model.parameters)
+        tau_then = np.array([tenors.get(e, np.nan) for e in quotes.expiry_ms.tolist()])
+        both = np.isfinite(tau_then) & there.reshape(-1, p).all(axis=1)
+        before, error = (a.reshape(-1, p)[both] for a in (then, error_then))
+        aged = model.age(before, tau_then[both], quotes.tau[both])
+        # Ageing takes each parameter by itself: one error up is one error up after it.
+        up = model.age(before + error, tau_then[both], quotes.tau[both])
+        then.reshape(-1, p)[both], error_then.reshape(-1, p)[both] = aged, np.abs(up - aged)
     errors = stderr_of(fit.covariance)
-    changes = {
-        name: float((value - then[name]) / np.hypot(error, errors_then[name]))
-        for name, value, error in zip(fit.names, fit.params, errors, strict=True)
-        if name in then and error > 0 and errors_then[name] > 0
-    }
-    return {name: z for name, z in changes.items() if np.isfinite(z)}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        changes = (fit.params - then) / np.hypot(errors, error_then)
+    usable = (errors > 0.0) & (error_then > 0.0) & np.isfinite(changes)
+    return {fit.names[i]: float(changes[i]) for i in np.flatnonzero(usable)}

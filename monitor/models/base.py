@@ -195,17 +195,19 @@ class Model(ABC):
         """
         if not self.per_expiry:
             return np.array(params)
-        p = len(self.parameters)
-        then = {int(e): j for j, e in enumerate(expiry_ms)}
-        out = np.full((grid.m, p), np.nan)
-        for j, expiry in enumerate(grid.expiry_ms):
-            i = then.get(int(expiry))
-            if i is not None:
-                out[j] = self.age(np.asarray(params)[i * p : (i + 1) * p], tau[i], grid.tau[j])
+        then = {e: i for i, e in enumerate(expiry_ms.tolist())}
+        at = np.array([then.get(e, -1) for e in grid.expiry_ms.tolist()], dtype=np.int64)
+        there = at >= 0
+        slices = np.reshape(params, (len(then), len(self.parameters)))[at[there]]
+        out = np.full((grid.m, len(self.parameters)), np.nan)
+        out[there] = self.age(slices, tau[at[there]], grid.tau[there])
         return out.ravel()
 
-    def age(self, params: FloatArray, tau_then: float, tau_now: float) -> FloatArray:
-        """Return one slice's parameters as the same smile in vol at a shorter tenor."""
+    def age(self, params: FloatArray, tau_then: FloatArray, tau_now: FloatArray) -> FloatArray:
+        """Return slices' parameters, shape (b, p), as the same smiles in vol at shorter tenors.
+
+        `tau_then` and `tau_now` have shape (b,).
+        """
         return np.array(params)
 
     def leverage(self, params: FloatArray, grid: Grid) -> FloatArray | None:

@@ -109,13 +109,13 @@ class Sabr(SliceModel):
         moves[:, 0] = slices[:, 1] * slices[:, 2]
         return moves.ravel()
 
-    def age(self, params: FloatArray, tau_then: float, tau_now: float) -> FloatArray:
+    def age(self, params: FloatArray, tau_then: FloatArray, tau_now: FloatArray) -> FloatArray:
         """Return the same smile in vol: nu / alpha and rho stay, alpha makes up for the tenor."""
-        alpha, nu, rho = (np.asarray(a, dtype=np.float64)[None] for a in params)
+        alpha, nu, rho = np.asarray(params, dtype=np.float64).T
         growth = rho * nu / alpha / 4.0 + (2.0 - 3.0 * rho**2) / 24.0 * (nu / alpha) ** 2
         level = alpha * (1.0 + tau_then * growth * alpha**2)
-        aged = _alpha_of_level(level, nu / alpha, rho, np.array([tau_now]))
-        return np.concatenate([aged, aged * nu / alpha, rho])
+        aged = _alpha_of_level(level, nu / alpha, rho, tau_now)
+        return np.stack([aged, aged * nu / alpha, rho], axis=1)
 
 
 def _alpha_of_level(

@@ -134,13 +134,7 @@ def _by_tenor(model: Model, params: FloatArray, grid: Grid) -> FloatArray:
         tau = grid.tau * (1.0 + shift * _TENOR_STEP)
         there = params
         if model.per_expiry:
-            slices = params.reshape(grid.m, p)
-            there = np.concatenate(
-                [
-                    model.age(s, float(a), float(b))
-                    for s, a, b in zip(slices, grid.tau, tau, strict=True)
-                ]
-            )
+            there = model.age(params.reshape(grid.m, p), grid.tau, tau).ravel()
         moved = Grid(grid.expiry_ms, tau, grid.expiry_index, grid.k, grid.w_ref)
         total += weight * model.total_variance(there, moved)[0]
     return total / (_TENOR_STEP * grid.tau_of_point)

@@ -90,10 +90,10 @@ class Ssvi(CoupledSlices):
             None
         ]
 
-    def age(self, params: FloatArray, tau_then: float, tau_now: float) -> FloatArray:
+    def age(self, params: FloatArray, tau_then: FloatArray, tau_now: FloatArray) -> FloatArray:
         """Return the same smile in vol, strike by strike: variance shrinks with the tenor."""
-        ratio = tau_now / tau_then
-        aged: FloatArray = np.asarray(params) * np.array([ratio, 1.0, ratio])
+        aged = np.array(params, dtype=np.float64)
+        aged[:, [0, 2]] *= (tau_now / tau_then)[:, None]
         return aged
 
     def to_coordinates(self, params: FloatArray) -> FloatArray:

@@ -130,10 +130,10 @@ class Svi(SliceModel):
         hit[1::5] = np.where(steep, 1, hit[1::5])
         return hit
 
-    def age(self, params: FloatArray, tau_then: float, tau_now: float) -> FloatArray:
+    def age(self, params: FloatArray, tau_then: FloatArray, tau_now: FloatArray) -> FloatArray:
         """Return the same smile in vol, strike by strike: variance shrinks with the tenor."""
-        ratio = tau_now / tau_then
-        aged: FloatArray = np.asarray(params) * np.array([ratio, ratio, 1.0, 1.0, 1.0])
+        aged = np.array(params, dtype=np.float64)
+        aged[:, :2] *= (tau_now / tau_then)[:, None]
         return aged
 
 

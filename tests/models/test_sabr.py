@@ -137,12 +137,11 @@ def test_errors_are_what_the_covariance_says():
 
 @pytest.mark.parametrize("params", [[0.6, 9.0, -0.4], [0.6, 9.0, 0.9], [0.9, 2.0, -0.95]])
 def test_aged_slices_keep_the_vol_at_the_money_and_its_slope(params):
-    then, now = 0.02, 0.012
-    aged = SABR.age(np.array(params), then, now)
+    params, then, now = np.array([params]), np.array([0.02]), np.array([0.012])
+    aged = SABR.age(params, then, now)
     k = np.array([[-1e-4, 0.0, 1e-4]])
     old, new = (
-        np.sqrt(SABR.slice_variance(np.array(p)[None], k, np.array([t]))[0][0] / t)
-        for p, t in ((params, then), (aged, now))
+        np.sqrt(SABR.slice_variance(p, k, t)[0][0] / t) for p, t in ((params, then), (aged, now))
     )
     np.testing.assert_allclose(new, old, rtol=1e-12)
 

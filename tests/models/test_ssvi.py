@@ -138,7 +138,7 @@ def test_smiles_of_every_lean_and_bend_are_found_from_the_cold_start(rho, bend):
 
 
 def test_a_quarter_of_the_tenor_leaves_the_same_vols():
-    params, tau = np.array([0.09, -0.3, 0.2]), 0.4
-    then, _ = SSVI.slice_variance(params[None], K[None], None)
-    now, _ = SSVI.slice_variance(SSVI.age(params, tau, tau / 4)[None], K[None], None)
+    params, tau = np.array([[0.09, -0.3, 0.2]]), np.array([0.4])
+    then, _ = SSVI.slice_variance(params, K[None], None)
+    now, _ = SSVI.slice_variance(SSVI.age(params, tau, tau / 4), K[None], None)
     np.testing.assert_allclose(now / (tau / 4), then / tau, rtol=1e-14)

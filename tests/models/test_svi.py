@@ -38,10 +38,10 @@ def test_vertex_and_width_stay_near_the_quotes():
 
 
 def test_a_quarter_of_the_tenor_leaves_the_same_vols():
-    params = np.array([0.01, 0.1, -0.3, 0.02, 0.15])
-    k, tau = np.linspace(-0.5, 0.5, 11)[None], 0.4
-    then, _ = SVI.slice_variance(params[None], k, np.array([tau]))
-    now, _ = SVI.slice_variance(SVI.age(params, tau, tau / 4)[None], k, np.array([tau / 4]))
+    params = np.array([[0.01, 0.1, -0.3, 0.02, 0.15]])
+    k, tau = np.linspace(-0.5, 0.5, 11)[None], np.array([0.4])
+    then, _ = SVI.slice_variance(params, k, tau)
+    now, _ = SVI.slice_variance(SVI.age(params, tau, tau / 4), k, tau / 4)
     np.testing.assert_allclose(now / (tau / 4), then / tau, rtol=1e-14)
 
 
