@@ -40,7 +40,7 @@ from monitor.market.snapshot import Snapshot
 from monitor.models import MODELS, Grid, Model
 from monitor.outcome import Rejection
 from monitor.verdict.base import Verdict
-from monitor.verdict.diagnosis import diagnosed
+from monitor.verdict.diagnosis import COMPARED, diagnosed
 from monitor.verdict.inventory import ModelUse
 from monitor.verdict.judge import judge_model
 from monitor.verdict.market import MARKET, judge_market
@@ -212,6 +212,7 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
     metrics, rejections = _sorted_out(measure(chain, night.market))
     rejections = [*quotes.rejections, *snapshot.context.missing, *rejections]
     verdicts = [_market_verdict(snapshot, metrics, rejections, past, rules)]
+    numbers: dict[str, Numbers] = {}
     fits = {fit.model: fit for fit in night.fits}
     # What a verdict may look up: its own subject's numbers and the market's, not all models'.
     of_market, own = tuple(metrics), {MARKET: tuple(metrics)}
@@ -226,11 +227,13 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
             rejections += refused
             own[name] = (*of_market, *found)
         past_verdicts = past.verdicts.get(name, ())
-        numbers = Numbers.of(name, own[name], rejections, past.history, past_verdicts)
+        seen = Numbers.of(name, own[name], rejections, past.history, past_verdicts)
         use = rules.inventory.get(name, _NOT_IN_INVENTORY)
-        judged = judge_model(name, fit, numbers, verdicts[0], use, rules.judgement, rules.drift)
+        judged = judge_model(name, fit, seen, verdicts[0], use, rules.judgement, rules.drift)
+        numbers[name] = seen
         verdicts.append(judged)
-    verdicts[1:] = [_diagnosed(v, own[v.model], metrics, rejections, past) for v in verdicts[1:]]
+    compared = [m for m in metrics if m.metric in COMPARED]
+    verdicts[1:] = [_diagnosed(v, numbers[v.model], compared, rejections) for v in verdicts[1:]]
     verdicts = [noted(referenced(v, own[v.model]), rules.judgements) for v in verdicts]
     transitions = advance(
         verdicts,
@@ -260,15 +263,13 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
 
 def _diagnosed(
     verdict: Verdict,
-    own: tuple[MetricValue, ...],
+    numbers: Numbers,
     metrics: list[MetricValue],
     rejections: list[Rejection],
-    past: Past,
 ) -> Verdict:
     """Return the verdict on a model with what all of tonight's numbers say of why."""
-    name = verdict.model
-    numbers = Numbers.of(name, own, rejections, past.history, past.verdicts.get(name, ()))
-    return diagnosed(verdict, numbers, metrics, per_expiry=MODELS[name].per_expiry)
+    numbers = replace(numbers, rejections=tuple(rejections))
+    return diagnosed(verdict, numbers, metrics, per_expiry=MODELS[verdict.model].per_expiry)
 
 
 def _market_verdict(

@@ -35,6 +35,9 @@ ASSUMPTIONS = {
 _USUAL, _LEAST_NIGHTS = 0.5, 5  # share of nights before, and how many make a usage
 _MOST_NAMED = 3  # rivals in a line
 _LEAST_NAMED = 0.1  # share of a misfit: what is beyond chance and explains less is for the record
+# Numbers in which models are held against each other.
+_FORETOLD = ("effective_parameters", "rmse_iv", "refreshed_rmse_iv")
+COMPARED = ("behind_best", *_FORETOLD)
 # A finding for the record, and the words put behind what is told; empty: the record alone.
 Diagnosis = tuple[Finding, str]
 
@@ -50,7 +53,7 @@ def diagnosed(
     numbers : Numbers
         The model's.
     metrics : sequence of MetricValue
-        All of tonight's: who else describes the chain.
+        Tonight's of all models, `COMPARED` among them: who else describes the chain.
     per_expiry : bool
         Whether the model has parameters for each expiry: what a slice's five numbers leave open
         does its smile no harm, and it is not called unidentified.
@@ -124,16 +127,15 @@ def _overfit(numbers: Numbers, metrics: Sequence[MetricValue]) -> Iterator[Diagn
 
 def _foretold_better(numbers: Numbers, metrics: Sequence[MetricValue]) -> str | None:
     """Return the model that beats this one on new quotes alone, with fewer parameters."""
-    asked = ("effective_parameters", "rmse_iv", "refreshed_rmse_iv")
     table: dict[str, dict[str, float]] = {}
     for m in metrics:
-        if m.metric in asked and m.scope == CHAIN and m.model is not None:
+        if m.metric in _FORETOLD and m.scope == CHAIN and m.model is not None:
             table.setdefault(m.model, {})[m.metric] = m.value
     mine = table.get(numbers.model or "", {})
-    rivals = {name: row for name, row in table.items() if len(row) == len(asked)}
-    if len(mine) < len(asked):
+    rivals = {name: row for name, row in table.items() if len(row) == len(_FORETOLD)}
+    if len(mine) < len(_FORETOLD):
         return None
-    simpler, fit, ahead = asked
+    simpler, fit, ahead = _FORETOLD
     beaten = [
         (row[ahead], name)
         for name, row in rivals.items()
