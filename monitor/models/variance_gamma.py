@@ -74,20 +74,30 @@ class VarianceGamma(Model):
         return within(self, grid, out)
 
     def total_variance(self, params: FloatArray, grid: Grid) -> tuple[FloatArray, FloatArray]:
-        sigma, nu, theta_g = (float(p) for p in params)
-        room = 1.0 - theta_g * nu - 0.5 * sigma * sigma * nu
-        if not room > _NU_ROOM:
-            return np.full(grid.n, np.nan), np.full((grid.n, 3), np.nan)
-        with np.errstate(all="ignore"):
-            return contour_of(grid).variances(*_premiums(sigma, nu, theta_g, grid))
+        return _total_variance(params, grid, True)
+
+    def variance(self, params: FloatArray, grid: Grid) -> FloatArray:
+        return _total_variance(params, grid, False)[0]
 
 
-def _premiums(sigma: float, nu: float, theta_g: float, grid: Grid) -> tuple[FloatArray, FloatArray]:
-    """Return out-of-the-money premiums, shape (n,), and their gradient, shape (n, 3)."""
+def _total_variance(
+    params: FloatArray, grid: Grid, gradient: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Return total variance, shape (n,), and its gradient, shape (n, 3), or (n, 0) if not asked."""
+    sigma, nu, theta_g = (float(p) for p in params)
+    room = 1.0 - theta_g * nu - 0.5 * sigma * sigma * nu
+    if not room > _NU_ROOM:
+        return np.full(grid.n, np.nan), np.full((grid.n, 3 * gradient), np.nan)
+    with np.errstate(all="ignore"):
+        return contour_of(grid).variances(*_premiums(sigma, nu, theta_g, grid, gradient))
+
+
+def _premiums(
+    sigma: float, nu: float, theta_g: float, grid: Grid, gradient: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Return out-of-the-money premiums, shape (n,), and their gradient as `_total_variance`."""
     room = 1.0 - theta_g * nu - 0.5 * sigma * sigma * nu
     omega = np.log(room) / nu
-    omega_by = np.array([-sigma / room, -omega / nu, -1.0 / room])
-    omega_by[1] -= (theta_g + 0.5 * sigma * sigma) / (nu * room)
     tau = grid.tau_of_point
     strike, sign = np.exp(grid.k), np.where(grid.k >= 0.0, 1.0, -1.0)
     shape = tau / nu
@@ -105,11 +115,12 @@ def _premiums(sigma: float, nu: float, theta_g: float, grid: Grid) -> tuple[Floa
     side, K = sign[i], strike[i]
     forward = still[i] * np.exp(drift)
     held = side * forward * ndtr(side * (d2 + v))  # dc / d ln forward
-    owned = np.where(intrinsic > 0.0, sign * still, 0.0)
     gain = held - side * K * ndtr(side * d2) - intrinsic[i]
-    vega = K * INV_SQRT_2PI * np.exp(-0.5 * d2 * d2)
     weight = np.exp(shape[i] * nodes.s - np.exp(nodes.s) + (np.log(nodes.step) - gammaln(shape))[i])
+    if not gradient:
+        return np.add.reduceat(gain * weight, nodes.starts) + intrinsic, np.empty((grid.n, 0))
 
+    vega = K * INV_SQRT_2PI * np.exp(-0.5 * d2 * d2)
     parts = np.empty((4, len(g)))
     parts[0] = gain
     parts[1] = held * (sigma * g) + vega * np.sqrt(g)
@@ -119,7 +130,10 @@ def _premiums(sigma: float, nu: float, theta_g: float, grid: Grid) -> tuple[Floa
     parts *= weight
     sums = np.add.reduceat(parts, nodes.starts, axis=1)
     # Through the compensator the clock moves every forward alike; `held` summed is its delta.
+    owned = np.where(intrinsic > 0.0, sign * still, 0.0)
     delta = np.add.reduceat((held - owned[i]) * weight, nodes.starts) + owned
+    omega_by = np.array([-sigma / room, -omega / nu, -1.0 / room])
+    omega_by[1] -= (theta_g + 0.5 * sigma * sigma) / (nu * room)
     return sums[0] + intrinsic, sums[1:].T + (delta * tau)[:, None] * omega_by
 
 
