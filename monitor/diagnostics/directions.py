@@ -178,14 +178,14 @@ def _of_a_clock(
     integrals over ln phi is needed, which decays too slowly here.
     """
     grid, h = chain_grid(quotes), _TENOR_STEP
-    prices = []
-    for factor in (1.0 - h, 1.0, 1.0 + h):
-        later = replace(grid, tau=grid.tau * factor, w_ref=grid.w_ref * factor, cache={})
-        w = model.total_variance(params, later)[0]
-        prices.append(black_price(quotes.k, w, quotes.sign))
     tau = grid.tau_of_point
-    first = (prices[2] - prices[0]) / (2.0 * h * tau)
-    second = (prices[2] - 2.0 * prices[1] + prices[0]) / (h * tau) ** 2
+    variances = [iv * iv * tau]
+    for factor in (1.0 - h, 1.0 + h):
+        moved = replace(grid, tau=grid.tau * factor, w_ref=grid.w_ref * factor, cache={})
+        variances.append(model.variance(params, moved))
+    now, sooner, later = (black_price(quotes.k, w, quotes.sign) for w in variances)
+    first = (later - sooner) / (2.0 * h * tau)
+    second = (later - 2.0 * now + sooner) / (h * tau) ** 2
     vega = black_vega(quotes.k, iv * iv * tau) * np.sqrt(tau)
     columns = []
     for kappa in _SPEEDS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from math import sqrt
 
 import numpy as np
 
@@ -40,7 +41,8 @@ def _summaries(
             subject = f"{metric.name}/{evidence.model.name}/{scope}"
             yield Rejection("metric", "no_model_value", subject, "no expiry here had a fit")
         else:
-            value = float(np.mean(known)) if power == 1 else float(np.sqrt(np.mean(known**2)))
+            mean = float((known if power == 1 else known * known).sum()) / len(known)
+            value = mean if power == 1 else sqrt(mean)
             yield metric.value(evidence, value, scope=scope, n=len(known))
 
 
