@@ -50,10 +50,9 @@ def digest_of(parts: Iterable[object]) -> str:
                 raise DomainError("an array of objects has no content to digest: pass a tuple")
             if array.dtype.kind == "f":
                 array = array + 0.0
-                absent = np.isnan(array)
-                if absent.any():
-                    array[absent] = np.nan
-            sha.update(f"|{array.dtype.str}{array.shape}|".encode() + array.tobytes())
+                array[np.isnan(array)] = np.nan
+            sha.update(f"|{array.dtype.str}{array.shape}|".encode())
+            sha.update(np.ascontiguousarray(array).tobytes())
         else:
             plain = part.item() if isinstance(part, np.generic) else part
             plain = plain + 0.0 if isinstance(plain, float) else plain

@@ -21,7 +21,7 @@ from monitor.market.quotes import Quotes
 from monitor.models.base import Grid, Model
 
 # A step of so many standard errors goes along the tangent. Vols miss its square by that, their
-# derivatives its share of the state: both less than a search of `calibrate` leaves.
+# derivatives its share of the state: about what a search of `calibrate` leaves.
 _NEAR = 1e-5
 _EVALUATIONS = 8  # more of them, and the search is no small matter
 _RISE = 1e-9  # of the cost, that rounding may bring

@@ -65,16 +65,19 @@ def robust_covariance(quotes: Quotes, fit: Fit, *, by_expiry: bool = False) -> F
     unknown = np.isnan(np.diagonal(fit.covariance)) | np.isnan(L).any(axis=1)
     L = np.nan_to_num(L)
     if by_expiry:
+        # L (I - A L)^-1 r of an expiry is (I - L A)^-1 L r: of the size of parameters, not quotes,
+        # which are taken in units of their errors, so that L A is nearly symmetric.
+        unit = np.sqrt(np.abs(np.diagonal(fit.covariance)))
+        unit = np.where(np.isfinite(unit) & (unit > 0.0), unit, 1.0)
         edges = np.searchsorted(quotes.expiry_index, np.arange(quotes.m + 1))
-        moves = []
-        for low, high in pairwise(edges):
-            left = np.eye(high - low) - A[low:high] @ L[:, low:high]
-            own = np.abs(L[:, low:high]).max(axis=1, initial=0.0) > 0.0
-            if np.linalg.svd(left, compute_uv=False).min(initial=1.0) < _PINNED:
-                unknown |= own
-                continue
-            moves.append(L[:, low:high] @ np.linalg.solve(left, r[low:high]))
-        each = np.array(moves).reshape(-1, P)
+        A, L = A * unit, L / unit[:, None]
+        blocks = [(L[:, low:high], A[low:high], r[low:high]) for low, high in pairwise(edges)]
+        left = np.eye(P) - np.array([own @ back for own, back, _ in blocks]).reshape(-1, P, P)
+        told = np.abs(np.linalg.eigvals(left)).min(axis=1, initial=1.0) >= _PINNED
+        felt = np.array([np.abs(own).max(axis=1, initial=0.0) > 0.0 for own, _, _ in blocks])
+        unknown |= felt[~told].any(axis=0)
+        moved = np.array([own @ rest for own, _, rest in blocks])
+        each = unit * np.linalg.solve(left[told], moved[told][:, :, None])[:, :, 0]
         V = each.T @ each * ((quotes.m - 1) / max(quotes.m, 1))
     else:
         left = 1.0 - np.where(seen, fit.leverage, 0.0)
