@@ -8,9 +8,10 @@ tell, hardly moves a limit. What tames the third is the second night. Beside the
 holds whenever one looks, for people and not for pages.
 
 The third is worth a night. At one price in false alarms it lifts the share of steps of 4 and 5
-deviations that are found within two nights from .33 and .66 to .49 and .79 at phi = .5, and from
-.07 and .15 to .13 and .32 at .8 (60 nights of reference, the desk's budget); within ten nights 3
-deviations are found .74 for .80 of the time. Limits are no less true for it.
+deviations that are found within two nights from .23 and .54 to .37 and .69 at phi = .5, and from
+.07 and .20 to .15 and .35 at .8 (60 nights of reference, the desk's budget); within ten nights 3
+deviations are found .68 for .72 of the time. Limits are no less true for it:
+``python -m tests.benchmarks.charts`` prints both.
 
 *Refused:* an exponentially weighted mean (EWMA) in the step's place or beside it. At one price in
 false alarms step and cumulative sum find of steps of 1, 2 and 3 deviations, put into streams with
