@@ -12,12 +12,16 @@ from monitor.verdict.numbers import Numbers
 # That any place is named beside the likeliest where nothing has happened: shared by all places and
 # onsets that are looked at.
 _CHANCE = 0.01
+# The step of a wing that pages, and of the other one.
+_OTHER_WING = {"put_wing": ("wing:put", "wing:call"), "call_wing": ("wing:call", "wing:put")}
 
 
 def where_bent(headline: str, numbers: Numbers) -> str:
-    """Return where the smile has moved, for a headline of its term structure; else nothing.
+    """Return where the smile has moved, beyond what the headline's own name says of it.
 
-    A bend and a step of one tenor alone are rivals: each explains a part of what the other does,
+    Less level and slope, which come and go, a lifted put wing is much like a call wing that fell,
+    and either chart may speak first: where the other wing's step is the larger one, it is named. A
+    bend and a step of one tenor alone are rivals: each explains a part of what the other does,
     and the likelier one is named. A wing that has stepped beyond chance is named too: vol of vol
     and jumps bend term structure and wings together.
     """
@@ -25,6 +29,9 @@ def where_bent(headline: str, numbers: Numbers) -> str:
         expiry = out_of_line(numbers)
         return "" if expiry is None else f", {expiry}"
     steps = {v.scope: v.value for v in numbers.scopes("smile_step")}
+    if headline in _OTHER_WING:
+        own, other = (abs(steps.get(scope, 0.0)) for scope in _OTHER_WING[headline])
+        return f", and more in {place_of(_OTHER_WING[headline][1])}" if other > own else ""
     tenors = [s for s in steps if not s.startswith("wing:")]
     if headline not in CENTRES or not tenors:
         return ""

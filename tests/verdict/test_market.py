@@ -235,6 +235,18 @@ def test_a_change_of_a_wing_is_red_when_settled_material_and_lasting(size, night
     assert verdict.reason == f"put wing {100 * size:+.2f} vol points: -1.5 limits"
 
 
+@pytest.mark.parametrize(("put", "place"), [(2.0, ""), (-4.0, ", and more in the put wing")])
+def test_a_wing_that_pages_names_the_other_where_that_stepped_further(put, place):
+    values = {
+        "smile_change_score@headline:call_wing": -1.2,
+        "smile_change_size@headline:call_wing": -0.009,
+        "smile_step@wing:call": -3.0,
+        "smile_step@wing:put": put,
+    }
+    (finding,) = market_judged(values).findings
+    assert finding.message == f"call wing -0.90 vol points{place}: -1.2 limits"
+
+
 BENT = {
     "smile_change_score@headline:middle_term": 2.0,
     "smile_change_size@headline:middle_term": 0.012,
