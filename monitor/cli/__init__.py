@@ -26,5 +26,7 @@ def main() -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)  # before the libraries that read them are loaded
     from monitor.cli.app import run
+    from monitor.garbage import collect_seldom
 
+    collect_seldom()
     run()

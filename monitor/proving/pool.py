@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from typing import Any, TypeVar
 
+from monitor.garbage import collect_seldom
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Work = Callable[[Task, Callable[[], None]], Result]
@@ -66,6 +68,7 @@ def run_all(
 def _begin(ticks: Any, stop: Any) -> None:
     global _ticks, _stop
     _ticks, _stop = ticks, stop
+    collect_seldom()
 
 
 def _do(work: Work[Task, Result], task: Task) -> Result:

@@ -22,6 +22,7 @@ from typing import Any
 
 from monitor.assess import Night, measure_snapshot
 from monitor.assessment import Assessment, Rules, code_digest
+from monitor.garbage import collect_seldom
 from monitor.market.snapshot import Snapshot
 from monitor.scaleout.units import (
     AHEAD,
@@ -199,3 +200,4 @@ def _settle() -> None:
         os._exit(1)
 
     threading.Thread(target=leave_with_parent, daemon=True).start()
+    collect_seldom()

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 # Each line may import from the lines above it in this list, never from itself or from below.
 LINES = [
     "errors",
-    "registry outcome arrays",
+    "registry outcome arrays garbage",
     "conventions",
     "numerics",
     "pricing",
