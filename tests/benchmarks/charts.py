@@ -1,6 +1,6 @@
 """What the charts of change cost in false alarms, and what the budget buys; a command, not a test.
 
-    python -m tests.benchmarks.charts                     500 references a cell: 10 minutes
+    python -m tests.benchmarks.charts                     500 references a cell: 25 minutes
     python -m tests.benchmarks.charts --references 100
     python -m tests.benchmarks.charts --joint             headlines together, and models of a market
     python -m tests.benchmarks.charts --ewma              step and cumulative sum against a mean
@@ -10,36 +10,42 @@ made as the desk makes them, and the chance of an alarm within 91 nights is that
 which nothing happens. Then a step of 1 to 7 innovations' deviations is put into the 31st night: the
 share found within 2, 5 and 10 nights, at the desk's own budget for one of six streams.
 
-Measured on 22 November 2026; nominal 0.221, mean over references and their 10-90 % range. 500
-references up to 120 nights and phi 0.5 of normal innovations, 400 beyond and for t(5) from there:
+Measured on 28 November 2026 by ``--references 500``; nominal 0.221, mean over references and their
+10-90 % range:
 
       n   phi   normal innovations          Student (5)
-     60   0.0   .191 (.045 to .381)  -13 %   .241 (.060 to .486)   +9 %
-     60   0.5   .189 (.035 to .425)  -14 %   .276 (.060 to .560)  +25 %
-     60   0.8   .221 (.035 to .500)    0 %   .295 (.065 to .621)  +34 %
-    120   0.0   .206 (.065 to .381)   -6 %   .221 (.070 to .416)    0 %
-    120   0.5   .212 (.050 to .435)   -4 %   .239 (.060 to .471)   +8 %
-    120   0.8   .221 (.055 to .471)    0 %   .253 (.060 to .511)  +15 %
-    180   0.0   .205 (.070 to .361)   -7 %   .224 (.080 to .411)   +1 %
-    180   0.5   .211 (.070 to .400)   -4 %   .217 (.065 to .411)   -2 %
-    180   0.8   .210 (.065 to .400)   -5 %
+     60   0.0   .201 (.040 to .421)   -9 %   .228 (.065 to .470)   +3 %
+     60   0.5   .192 (.030 to .441)  -13 %   .274 (.055 to .560)  +24 %
+     60   0.8   .191 (.030 to .450)  -13 %   .283 (.065 to .580)  +28 %
+    120   0.0   .208 (.065 to .386)   -6 %   .225 (.075 to .425)   +2 %
+    120   0.5   .205 (.050 to .441)   -7 %   .236 (.055 to .495)   +7 %
+    120   0.8   .194 (.050 to .406)  -12 %   .271 (.060 to .561)  +23 %
+    180   0.0   .216 (.080 to .356)   -2 %   .220 (.095 to .370)    0 %
+    180   0.5   .214 (.065 to .385)   -3 %   .222 (.065 to .430)   +1 %
+    180   0.8   .205 (.060 to .390)   -7 %   .245 (.060 to .485)  +11 %
 
 What the budget of one of six streams (0.041 in 91 nights) buys: share of steps found within 2 / 5 /
-10 nights, in innovations' deviations; 12 references of 30 futures, good to about a tenth:
+10 nights, in innovations' deviations; 100 references of 30 futures:
 
       n   phi         2             3             4             5             7
-     60   0.0   .09/.61/.97   .39/.99/1     .81/1/1       .99/1/1       1/1/1
-     60   0.5   .02/.12/.34   .10/.46/.77   .31/.83/.97   .63/.97/1     .96/1/1
-     60   0.8   .00/.01/.02   .02/.06/.14   .05/.19/.32   .13/.41/.61   .57/.91/.97
-    120   0.5   .02/.21/.47   .16/.60/.91   .41/.93/1     .74/1/1       .99/1/1
+     60   0.0   .10/.52/.94   .42/.96/1     .81/1/1       .97/1/1       1/1/1
+     60   0.5   .01/.07/.21   .11/.36/.68   .37/.79/.95   .69/.97/1     .98/1/1
+     60   0.8   .01/.02/.04   .05/.10/.17   .15/.27/.42   .35/.55/.71   .74/.91/.96
+    120   0.0   .10/.58/.97   .47/.98/1     .87/1/1       .99/1/1       1/1/1
+    120   0.5   .03/.11/.31   .18/.47/.80   .50/.86/.99   .81/.98/1     .99/1/1
+    120   0.8   .01/.03/.06   .08/.16/.27   .27/.43/.59   .54/.74/.86   .92/.98/1
+    180   0.0   .13/.67/.98   .53/.99/1     .89/1/1       .99/1/1       1/1/1
+    180   0.5   .05/.15/.40   .23/.56/.88   .59/.91/1     .87/.99/1     1/1/1
+    180   0.8   .03/.05/.08   .12/.19/.29   .35/.50/.66   .64/.81/.91   .96/.99/1
+
+Without the jump that two nights agree on, the same command gave within two nights, of 4 and 5
+deviations, .74 and .97 (60 nights, phi 0), .23 and .54 (.5), .07 and .20 (.8).
 
 Since limits know noise on top of what wanders (`monitor.numerics.posterior`), 60 nights of normal
 innovations, 40 references of 60 futures: .206 and .232 at phi 0 and .8; of what wanders by phi .85
-or .9 under noise of .4 or .5 of the variance .378 and .405, before .530 and .585. The tables above
-and below are of before.
-
-Three headlines together (60 nights, phi 0.5, 40 references): .172, .136, .132 of .221 at
-correlations of 0, .5 and .9 of their innovations.
+or .9 under noise of .4 or .5 of the variance .378 and .405, before .530 and .585. Three headlines
+together (60 nights, phi 0.5, 40 references): .172, .136, .132 of .221 at correlations of 0, .5 and
+.9 of their innovations. Both by the two charts there were before the jump.
 """
 
 from __future__ import annotations
