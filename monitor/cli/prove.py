@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from monitor.config import Config
     from monitor.proving.nights import Lived
 
-SEEDS = 3
+SEEDS = 2  # a quarter of an hour on two slow cores
 _LIKE = ("calm-rich", "wandering")  # what facts are set beside
 # One of each kind. Thousands of nights are judged: what slower models would add is their own page.
 _PROVED = ("black", "adhoc", "svi", "ssvi", "heston", "bates")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from typing import Any, TypeVar
 
-from monitor.garbage import collect_seldom
+from monitor.scaleout.processes import settle_worker
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -68,7 +68,7 @@ def run_all(
 def _begin(ticks: Any, stop: Any) -> None:
     global _ticks, _stop
     _ticks, _stop = ticks, stop
-    collect_seldom()
+    settle_worker()
 
 
 def _do(work: Work[Task, Result], task: Task) -> Result:

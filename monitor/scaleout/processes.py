@@ -142,7 +142,7 @@ class _Bench:
 
     def _open(self) -> None:
         context = multiprocessing.get_context("spawn")
-        self._executor = ProcessPoolExecutor(1, context, initializer=_settle)
+        self._executor = ProcessPoolExecutor(1, context, initializer=settle_worker)
         with _one_thread():
             # Starts the process, which imports what it needs while we read.
             self._executor.submit(code_digest).add_done_callback(self._started)
@@ -189,8 +189,11 @@ def _one_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _settle() -> None:
-    """Make this process a worker: Ctrl-C is its parent's affair, and it does not outlive it."""
+def settle_worker() -> None:
+    """Make this process a worker: Ctrl-C is its parent's affair, and it does not outlive it.
+
+    What every process begins with that work is spread over.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None

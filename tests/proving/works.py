@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 
@@ -28,3 +29,10 @@ def refuse_or_last(path, n, tick):
         time.sleep(0.01)
     path.touch()
     return n
+
+
+def wait_for_ever(folder, name, tick):
+    """Leave the number of this process and wait to be ended."""
+    (folder / f"{name}.pid").write_text(str(os.getpid()))
+    while True:
+        time.sleep(0.05)
