@@ -183,7 +183,8 @@ def _charted(
         [s.taught for s in streams], future, last=last, inflation=inflation, lost=lost
     )
     sides = np.array([s.headline.two_sided for s in streams])
-    charts = chart_last(scores, two_sided=sides)
+    confirms = np.array([s.headline.confirms for s in streams])
+    charts = chart_last(scores, two_sided=sides, confirms=confirms)
     against = charts.score(limits)[0] if limits else np.zeros(len(streams))
     wealth = evidence_of_change(scores.u, two_sided=sides)[-1]
     found = {}
@@ -204,7 +205,9 @@ def _charted(
 
 def _law(streams: list[Stream], rules: DriftRules) -> int:
     """Return the number of all that the limits of streams follow from."""
-    each = tuple((s.headline.name, s.headline.two_sided, s.version) for s in streams)
+    each = tuple(
+        (s.headline.name, s.headline.two_sided, s.headline.confirms, s.version) for s in streams
+    )
     return int(
         digest_of([RECIPE, rules.false_alarm_probability, rules.horizon_nights, each])[:12], 16
     )
@@ -237,8 +240,9 @@ def _simulated(streams: list[Stream], rules: DriftRules, number: int) -> tuple[L
     references = tuple(tuple(s.taught.tolist()) for s in streams)
     nights = tuple(tuple(s.as_of_ms[s.reference.nights].tolist()) for s in streams)
     sides = tuple(s.headline.two_sided for s in streams)
+    confirms = tuple(s.headline.confirms for s in streams)
     probability, horizon = rules.false_alarm_probability, rules.horizon_nights
-    return _limits(references, nights, sides, probability, horizon, number)
+    return _limits(references, nights, sides, confirms, probability, horizon, number)
 
 
 @lru_cache(maxsize=256)
@@ -246,6 +250,7 @@ def _limits(
     references: tuple[tuple[float, ...], ...],
     nights: tuple[tuple[int, ...], ...],
     sides: tuple[bool, ...],
+    confirms: tuple[bool, ...],
     probability: float,
     horizon: int,
     seed: int,
@@ -259,6 +264,7 @@ def _limits(
         false_alarm_probability=probability,
         horizon=horizon,
         rng=np.random.default_rng(seed),
+        confirms=confirms,
     )
 
 

@@ -90,6 +90,9 @@ class Headline:
         What it is, in a sentence about it.
     pages : bool
         False for the level, which every model follows: news of the market.
+    confirms : bool
+        Whether a night confirms what the night before said. The expiry most out of line is out of
+        line tomorrow, whatever the nights before taught of the largest gap: no jump is told of it.
     """
 
     name: str
@@ -99,6 +102,7 @@ class Headline:
     fewest: int = FEWEST
     words: str = ""
     pages: bool = True
+    confirms: bool = True
 
 
 def _size(y: FloatArray, reference: Reference) -> Charted:
@@ -194,6 +198,7 @@ _EXPIRY = Headline(
     _out_of_line,
     two_sided=False,
     words="one expiry out of line",
+    confirms=False,
 )
 SMILE_HEADLINES = (
     *(_wing("put", _PUT), _wing("call", _CALL)),

@@ -39,6 +39,7 @@ RECIPE = 6
 # Each chart's share of the budget is some thousandths: of a thousand futures three would set a
 # limit, and from one draw to the next the jump's would differ by a fifth, the step's by a tenth.
 PATHS = 3_000
+SILENT = 1e9  # the limit of a chart that does not speak: stored like any other
 # Innovations' correlations come from one reference; pulled towards none, where limits are widest.
 _SHRINK = 0.9
 
@@ -97,19 +98,23 @@ class Charted:
         return [np.max(np.abs(x), axis=0) for x in (self.cusum, self.step, self.jump)]
 
 
-def chart(scores: Scores, *, two_sided: BoolArray | bool) -> Charted:
-    """Return the charts of scores."""
+def chart(
+    scores: Scores, *, two_sided: BoolArray | bool, confirms: BoolArray | bool = True
+) -> Charted:
+    """Return the charts of scores; without jumps, all zero, where no night confirms another."""
     u = tamed(scores.u)
     steps = likeliest_steps(u, scores.phi, two_sided=two_sided)
-    jumps = confirmed_jumps(scores.u, scores.ahead, two_sided=two_sided)
+    jumps = confirmed_jumps(scores.u, scores.ahead, two_sided=two_sided) * confirms
     return Charted(cusum(u, two_sided=two_sided), steps.z, jumps, steps.nights)
 
 
-def chart_last(scores: Scores, *, two_sided: BoolArray | bool) -> Charted:
+def chart_last(
+    scores: Scores, *, two_sided: BoolArray | bool, confirms: BoolArray | bool = True
+) -> Charted:
     """Return the charts of the last night alone, T = 1."""
     u = tamed(scores.u)
     step = latest_step(u, scores.phi, two_sided=two_sided)
-    jumps = confirmed_jumps(scores.u[-2:], scores.ahead[-2:], two_sided=two_sided)
+    jumps = confirmed_jumps(scores.u[-2:], scores.ahead[-2:], two_sided=two_sided) * confirms
     return Charted(cusum(u, two_sided=two_sided)[-1:], step.z, jumps[-1:], step.nights)
 
 
@@ -121,6 +126,7 @@ def joint_limits(
     false_alarm_probability: float,
     horizon: int,
     rng: np.random.Generator,
+    confirms: Sequence[bool] | None = None,
     paths: int = PATHS,
 ) -> tuple[Limits, ...]:
     """Return each stream's limits; together they are left as rarely as stated, on the average.
@@ -137,6 +143,8 @@ def joint_limits(
     horizon : int
         Nights.
     rng : Generator
+    confirms : sequence of h bools, optional
+        Whether one night of a stream confirms what the night before said; all of them by default.
     paths : int
         Simulated futures.
 
@@ -153,14 +161,18 @@ def joint_limits(
         reference = np.asarray(reference, dtype=np.float64)
         fit_autoregression(reference)  # refuses what leaves no innovations
         future = _futures(reference, normal[:, i], rng)
-        charted = chart(predictive_scores([reference], future), two_sided=two_sided[i])
+        scores, confirm = predictive_scores([reference], future), confirms is None or confirms[i]
+        charted = chart(scores, two_sided=two_sided[i], confirms=confirm)
         highest += charted.highest
     # Each chart at an equal share of the budget, then all scaled together to spend the whole of it.
     tops = np.array(highest)
-    share = false_alarm_probability / len(tops)
-    each = np.quantile(tops, 1.0 - share, axis=1)
-    scale = np.quantile(np.max(tops / each[:, None], axis=0), 1.0 - false_alarm_probability)
-    limits = (each * scale).reshape(-1, 3)
+    speaks = tops.max(axis=1) > 0.0
+    share = false_alarm_probability / np.sum(speaks)
+    each = np.quantile(tops[speaks], 1.0 - share, axis=1)
+    highest_of_all = np.max(tops[speaks] / each[:, None], axis=0)
+    limits = np.full(len(tops), SILENT)
+    limits[speaks] = each * np.quantile(highest_of_all, 1.0 - false_alarm_probability)
+    limits = limits.reshape(-1, 3)
     return tuple(Limits(*map(float, row)) for row in limits)
 
 

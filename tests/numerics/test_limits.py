@@ -10,6 +10,7 @@ from monitor.errors import DomainError
 from monitor.numerics.charts import fit_autoregression
 from monitor.numerics.limits import (
     RECIPE,
+    SILENT,
     Limits,
     chart,
     chart_last,
@@ -21,7 +22,7 @@ from tests.benchmarks.charts import DESK, HORIZON, false_alarms, spread
 from tests.numerics.streams import autoregression
 
 
-def limits_of(*references, seed=0, p=DESK, horizon=HORIZON, correlation=None, paths=1_000):
+def limits_of(*references, seed=0, p=DESK, horizon=HORIZON, correlation=None, paths=1_000, **rest):
     h = len(references)
     return joint_limits(
         references,
@@ -31,6 +32,7 @@ def limits_of(*references, seed=0, p=DESK, horizon=HORIZON, correlation=None, pa
         horizon=horizon,
         rng=np.random.default_rng(seed),
         paths=paths,
+        **rest,
     )
 
 
@@ -73,6 +75,16 @@ def test_streams_that_move_as_one_need_hardly_wider_limits_than_one(reference):
     as_one = limits_of(*[reference] * 3, correlation=np.full((3, 3), 0.999) + 0.001 * np.eye(3))
     apart = limits_of(*[reference] * 3)
     assert alone.cusum < as_one[0].cusum < apart[0].cusum
+
+
+def test_a_stream_whose_nights_confirm_nothing_spends_the_budget_on_its_other_charts(reference):
+    (every,) = limits_of(reference)
+    (fewer,) = limits_of(reference, confirms=[False])
+    assert fewer.jump == SILENT
+    assert fewer.cusum < every.cusum and fewer.step < every.step
+    scores = predictive_scores([reference], np.full((5, 1), reference.max() + 9.0))
+    assert chart(scores, two_sided=True).jump.any()
+    assert not chart(scores, two_sided=True, confirms=False).jump.any()
 
 
 def test_the_correlation_of_innovations_is_found_on_the_nights_shared_and_drawn_in():
