@@ -184,7 +184,7 @@ def test_workers_that_cannot_start_are_not_blamed_on_the_snapshot(
     chains: list[Snapshot], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processes, "ATTEMPTS", 1)
-    monkeypatch.setattr(processes, "_settle", _fall)
+    monkeypatch.setattr(processes, "settle_worker", _fall)
     with pytest.raises(WorkerLost, match="no worker process could be started"):
         next(assessed([Unit(0, chains[0])], RULES, look_back, workers=2))
 
