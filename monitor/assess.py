@@ -211,13 +211,15 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
     chain = Evidence(snapshot, quotes, history, drift=rules.drift, rivals=rivals)
     metrics, rejections = _sorted_out(measure(chain, night.market))
     rejections = [*quotes.rejections, *snapshot.context.missing, *rejections]
-    verdicts = [_market_verdict(snapshot, metrics, rejections, past, rules)]
+    # What a verdict may look up: its own subject's numbers and the market's, not all models'.
+    own = {MARKET: tuple(metrics)}
+    before = tuple(past.verdicts.get(MARKET, ()))
+    of_market = Numbers.of(None, metrics, rejections, past.history, before)
+    verdicts = [judge_market(snapshot, of_market, rules.judgement, rules.drift)]
     numbers: dict[str, Numbers] = {}
     fits = {fit.model: fit for fit in night.fits}
-    # What a verdict may look up: its own subject's numbers and the market's, not all models'.
-    of_market, own = tuple(metrics), {MARKET: tuple(metrics)}
     for name in rules.models:
-        fit, own[name] = fits.get(name), of_market
+        fit, own[name] = fits.get(name), ()
         if fit is not None and name in night.models:
             evidence = _evidence_on(chain, MODELS[name], fit, night, rules)
             if stream.cadence != PULSE:
@@ -225,9 +227,11 @@ def judge_night(night: Night, past: Past, rules: Rules, *, stream: Stream, slot:
             found, refused = _sorted_out(measure(evidence, night.models[name]))
             metrics += found
             rejections += refused
-            own[name] = (*of_market, *found)
-        past_verdicts = past.verdicts.get(name, ())
-        seen = Numbers.of(name, own[name], rejections, past.history, past_verdicts)
+            own[name] = tuple(found)
+        before = tuple(past.verdicts.get(name, ()))
+        seen = Numbers.of(
+            name, own[name], rejections, past.history, before, market=of_market.market
+        )
         use = rules.inventory.get(name, _NOT_IN_INVENTORY)
         judged = judge_model(name, fit, seen, verdicts[0], use, rules.judgement, rules.drift)
         numbers[name] = seen
@@ -270,19 +274,6 @@ def _diagnosed(
     """Return the verdict on a model with what all of tonight's numbers say of why."""
     numbers = replace(numbers, rejections=tuple(rejections))
     return diagnosed(verdict, numbers, metrics, per_expiry=MODELS[verdict.model].per_expiry)
-
-
-def _market_verdict(
-    snapshot: Snapshot,
-    metrics: list[MetricValue],
-    rejections: list[Rejection],
-    past: Past,
-    rules: Rules,
-) -> Verdict:
-    numbers = Numbers.of(
-        None, metrics, rejections, past.history, tuple(past.verdicts.get(MARKET, ()))
-    )
-    return judge_market(snapshot, numbers, rules.judgement, rules.drift)
 
 
 def _readable(history: History) -> History:

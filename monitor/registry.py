@@ -36,12 +36,19 @@ class Registry(Generic[T]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._members: dict[str, T] = {}
+        self._sorted: list[tuple[str, T]] = []
 
     def add(self, name: str, member: T) -> None:
         """Register `member`; a second member of the same name is a programming error."""
         if name in self._members and self._members[name] is not member:
             raise RuntimeError(f"two {self.kind}s are named {name!r}")
         self._members[name] = member
+        self._sorted = []
+
+    def exchange(self, name: str, member: T) -> None:
+        """Put `member` in the place of the one registered: for instruments around it."""
+        self[name]
+        self._members[name], self._sorted = member, []
 
     def __getitem__(self, name: str) -> T:
         try:
@@ -60,7 +67,9 @@ class Registry(Generic[T]):
 
     def items(self) -> list[tuple[str, T]]:
         """Return the members with their names, sorted by name."""
-        return sorted(self._members.items())
+        if not self._sorted:
+            self._sorted = sorted(self._members.items())
+        return list(self._sorted)
 
     @staticmethod
     def discover(package: ModuleType) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 from scipy.special import ndtr
@@ -20,7 +19,7 @@ from scipy.special import ndtr
 from monitor.arrays import FloatArray
 from monitor.calibration.objective import grid_of
 from monitor.market.quotes import Quotes
-from monitor.models.base import Grid, Model
+from monitor.models.base import Model
 from monitor.models.heston import heston_log_cf
 from monitor.models.merton import merton_jumps_log_cf
 from monitor.models.spectral import FourierModel
@@ -42,12 +41,6 @@ _SPEEDS = (12.0, 1.0)
 _TENOR_STEP = 0.02  # of a tenor: differences of prices known to ten digits
 
 Richer = Callable[[FloatArray, FloatArray], list[ComplexArray]]
-
-
-@lru_cache(maxsize=2)
-def chain_grid(quotes: Quotes) -> Grid:
-    """Return the grid of a chain; its Fourier kernels serve every model asked on it."""
-    return grid_of(quotes)
 
 
 def directions(
@@ -177,7 +170,7 @@ def _of_a_clock(
     The same expansion in prices: psi times ln phi is a derivative by tenor, so that none of the
     integrals over ln phi is needed, which decays too slowly here.
     """
-    grid, h = chain_grid(quotes), _TENOR_STEP
+    grid, h = grid_of(quotes), _TENOR_STEP
     tau = grid.tau_of_point
     variances = [iv * iv * tau]
     for factor in (1.0 - h, 1.0 + h):
@@ -210,7 +203,7 @@ def _jumps(variance: float, u: FloatArray, tau: FloatArray) -> list[ComplexArray
 
 def _vols_by(model: FourierModel, params: FloatArray, quotes: Quotes, richer: Richer) -> FloatArray:
     """Return the derivatives of vol by what `richer` adds to ln phi, shape (n, q)."""
-    grid = chain_grid(quotes)
+    grid = grid_of(quotes)
 
     def log_cf(
         u: FloatArray, tau: FloatArray, gradient: bool

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.arrays import FloatArray
+from monitor.calibration.objective import grid_of
 from monitor.diagnostics.base import Evidence, Metric, Outcome, metric
-from monitor.diagnostics.directions import chain_grid
 from monitor.models.base import Model
 from monitor.outcome import Rejection
 
@@ -62,7 +62,7 @@ def weakest(evidence: Evidence) -> Direction | None:
     assert fit is not None and model is not None
     if not np.isfinite(fit.params).any():
         return None
-    grid = chain_grid(quotes)
+    grid = grid_of(quotes)
     scales = own_scales(model, fit.params, *model.bounds(grid))
     free = np.isfinite(fit.params)
     p = len(model.parameters)

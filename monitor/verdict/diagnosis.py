@@ -110,8 +110,8 @@ def _gave_way(numbers: Numbers, is_change: bool) -> Iterator[Diagnosis]:
 
 def _overfit(numbers: Numbers, metrics: Sequence[MetricValue]) -> Iterator[Diagnosis]:
     """Yield that a fit describes noise: too few quotes, or it fits best and failed on new ones."""
-    used = numbers.values.get(("saturation", CHAIN))
-    ratio = numbers.values.get(("heldout_ratio", CHAIN))
+    used = numbers.found("saturation")
+    ratio = numbers.found("heldout_ratio")
     if used is not None and used.value >= MAX_SATURATION:
         words = f"overfit where quotes are fewest: {used.value:.2f} parameters a quote"
         yield _finding(used, words, MAX_SATURATION), words

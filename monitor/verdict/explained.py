@@ -76,5 +76,5 @@ def allowed_error(usual: float, half_width: float, growth: float) -> float:
 def _usual_and_now(metric: str, numbers: Numbers, drift: DriftRules) -> tuple[float, float]:
     """Return the usual value of a number of the chain and tonight's; zeros where unknown."""
     usual = replace(numbers, model=None).usual(metric, drift)
-    tonight = numbers.market.get((metric, CHAIN))
+    tonight = numbers.market.get(metric, {}).get(CHAIN)
     return (0.0, 0.0) if usual is None or tonight is None else (usual, tonight.value)

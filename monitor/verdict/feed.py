@@ -135,7 +135,7 @@ def doubts(numbers: Numbers, rules: JudgementRules) -> Iterator[Finding]:
             f"at most {100 * limit:.1f} allowed"
         )
         yield _data("iv30_dvol_gap", gap, limit, message)
-    free = numbers.values.get(("butterfly_market", CHAIN))
+    free = numbers.found("butterfly_market")
     if free is not None and free.n and free.value > rules.max_butterfly_share * free.n:
         limit = rules.max_butterfly_share * free.n
         message = (

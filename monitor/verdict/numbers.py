@@ -13,6 +13,8 @@ from monitor.diagnostics.drift_rules import DriftRules
 from monitor.outcome import Rejection
 from monitor.verdict.base import Kind, PastVerdict
 
+ByMetric = Mapping[str, Mapping[str, MetricValue]]  # by metric, by scope
+
 
 @dataclass(frozen=True)
 class Numbers:
@@ -22,11 +24,11 @@ class Numbers:
     """
 
     model: str | None
-    values: dict[tuple[str, str], MetricValue]
+    values: ByMetric
     rejections: tuple[Rejection, ...]
     history: History
     past: tuple[PastVerdict, ...]
-    market: Mapping[tuple[str, str], MetricValue] = field(default_factory=dict)
+    market: ByMetric = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -36,21 +38,31 @@ class Numbers:
         rejections: Iterable[Rejection],
         history: History,
         past: tuple[PastVerdict, ...],
+        market: ByMetric | None = None,
     ) -> Numbers:
-        """Return the subject's numbers out of the whole night's."""
-        metrics = tuple(metrics)
-        values = {(m.metric, m.scope): m for m in metrics if m.model == model}
-        market = {(m.metric, m.scope): m for m in metrics if m.model is None}
-        return cls(model, values, tuple(rejections), history, past, market)
+        """Return the subject's numbers out of the night's.
+
+        The chain's own are looked for among them as well, unless they are given.
+        """
+        of_subject: dict[str | None, dict[str, dict[str, MetricValue]]] = {None: {}, model: {}}
+        for m in metrics:
+            if m.model in of_subject:
+                of_subject[m.model].setdefault(m.metric, {})[m.scope] = m
+        market = of_subject[None] if market is None else market
+        return cls(model, of_subject[model], tuple(rejections), history, past, market)
 
     def get(self, metric: str, scope: str = CHAIN) -> float | None:
         """Return a number of tonight, or None where it has none."""
-        found = self.values.get((metric, scope))
+        found = self.found(metric, scope)
         return None if found is None else found.value
+
+    def found(self, metric: str, scope: str = CHAIN) -> MetricValue | None:
+        """Return a number of tonight with its count and its error, or None where it has none."""
+        return self.values.get(metric, {}).get(scope)
 
     def scopes(self, metric: str) -> list[MetricValue]:
         """Return all values of a metric, at every scope."""
-        return [v for (name, _), v in self.values.items() if name == metric]
+        return list(self.values.get(metric, {}).values())
 
     def usual(self, metric: str, drift: DriftRules) -> float | None:
         """Return the median of a chain-wide metric over its reference, or None without a past.

@@ -108,7 +108,7 @@ def watch(watch: Stopwatch) -> None:
         def listed(evidence: Evidence, compute: Any = metric.compute) -> list[Any]:
             return list(compute(evidence))
 
-        METRICS._members[name] = replace(metric, compute=watch.timed(listed, family))
+        METRICS.exchange(name, replace(metric, compute=watch.timed(listed, family)))
 
 
 def recorded(underlying: str, nights: int) -> Iterator[Snapshot]:

@@ -21,7 +21,7 @@ def said(values, *, past=(), per_expiry=False, others=(), rejections=(), verdict
     verdict = verdict or judged(values, use=HEDGING, past=past)
     found = numbers("m", values, past=past)
     found = replace(found, rejections=tuple(rejections))
-    metrics = [*found.values.values(), *others]
+    metrics = [*(m for by_scope in found.values.values() for m in by_scope.values()), *others]
     return verdict, diagnosed(verdict, found, metrics, per_expiry=per_expiry)
 
 

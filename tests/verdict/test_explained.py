@@ -27,7 +27,8 @@ def night(now, half_before, half_tonight, *, usual=0.003, score=3.0) -> Numbers:
     )
     widths = Series(np.arange(60), np.full(60, half_before))
     series = made.history.series | {(None, HALF_WIDTH, "chain"): widths}
-    market = {(HALF_WIDTH, "chain"): MetricValue(HALF_WIDTH, None, "chain", half_tonight, "", 1)}
+    tonight = MetricValue(HALF_WIDTH, None, "chain", half_tonight, "", 1)
+    market = {HALF_WIDTH: {"chain": tonight}}
     return replace(made, history=History(series=series), market=market)
 
 
@@ -62,7 +63,7 @@ def test_the_middle_counts_where_the_far_options_were_too_wide_to_stay():
     series = far.history.series | {
         (None, WIDTH, "chain"): Series(np.arange(60), np.full(60, 0.010)),
     }
-    market = far.market | {(WIDTH, "chain"): MetricValue(WIDTH, None, "chain", 0.030, "", 1)}
+    market = far.market | {WIDTH: {"chain": MetricValue(WIDTH, None, "chain", 0.030, "", 1)}}
     tripled = replace(far, history=History(series=series), market=market)
     assert is_explained("rmse_iv", 0.0080, tripled, DRIFT)
 
