@@ -90,8 +90,12 @@ def reference_of(
 
 
 def version_of(as_of_ms: IntArray, value: FloatArray) -> int:
-    """Return the number by which a reference of these nights and values is known."""
-    return int(digest_of([as_of_ms, value])[:_DIGITS], 16)
+    """Return the number by which a reference of these nights and values is known.
+
+    Values count to nine digits: sums in another order are no other reference.
+    """
+    mantissa, exponent = np.frexp(value)
+    return int(digest_of([as_of_ms, np.rint(mantissa * 2.0**30), exponent])[:_DIGITS], 16)
 
 
 def date_number(as_of_ms: int) -> int:

@@ -8,14 +8,15 @@ nights before taught it, less what the fit absorbed of it (leverage). Only ``z``
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
-from math import sqrt
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from math import isfinite, nan, sqrt
 
 import numpy as np
 
-from monitor.arrays import FloatArray
+from monitor.arrays import FloatArray, frozen_floats
 from monitor.calibration.fit import Fit
-from monitor.diagnostics.base import Evidence, Metric, MetricValue, Outcome, metric
+from monitor.diagnostics.base import Evidence, Metric, Outcome, metric
 from monitor.diagnostics.noise_model import NoiseModel, learnt_noise
 from monitor.diagnostics.places import places
 from monitor.diagnostics.residual_law import tonights_law
@@ -60,53 +61,87 @@ def residual_z_spread(evidence: Evidence) -> FloatArray:
     return residual_iv(evidence) / (0.5 * (quotes.iv_ask - quotes.iv_bid))
 
 
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """Residuals at every place at once: a night asks for thousands of sums of a few numbers.
+
+    Attributes
+    ----------
+    scope : tuple of str, s of them
+    inside : ndarray of shape (s, n)
+        One where a quote lies there and its residual is known, else zero.
+    x : ndarray of shape (n,)
+        Zero where unknown.
+    """
+
+    scope: tuple[str, ...]
+    inside: FloatArray
+    x: FloatArray
+
+    @cached_property
+    def n(self) -> FloatArray:
+        """Known residuals of each place."""
+        return self.inside.sum(axis=1)
+
+    @cached_property
+    def mean(self) -> FloatArray:
+        """Their mean, NaN of none."""
+        return self.inside @ self.x / self.n
+
+    @cached_property
+    def mean_error(self) -> FloatArray:
+        """Standard error of the mean; not finite of fewer than two."""
+        away = (self.x - self.mean[:, None]) * self.inside
+        return np.sqrt(np.einsum("ij,ij->i", away, away) / (self.n - 1.0) / self.n)
+
+    @cached_property
+    def rms(self) -> FloatArray:
+        """Root of their mean square."""
+        return np.sqrt(self.inside @ (self.x * self.x) / self.n)
+
+    @cached_property
+    def largest(self) -> FloatArray:
+        """The largest in size, with its sign."""
+        if not len(self.x):
+            return np.full(len(self.scope), nan)
+        return self.x[np.argmax(np.abs(self.x) * self.inside, axis=1)]
+
+
+@lru_cache(maxsize=4)
+def _membership(quotes: Quotes) -> tuple[tuple[str, ...], FloatArray]:
+    scopes, here = zip(*places(quotes), strict=True)
+    return scopes, frozen_floats(np.stack(here))
+
+
 @lru_cache(maxsize=8)  # three summaries ask for each
-def _by_place(
-    evidence: Evidence, residual: Callable[[Evidence], FloatArray]
-) -> tuple[tuple[str, FloatArray], ...]:
-    """Return the known residuals at every place."""
+def _placed(evidence: Evidence, residual: Callable[[Evidence], FloatArray]) -> _Placed:
     values = residual(evidence)
     known = np.isfinite(values)
-    if known.all():
-        return tuple((scope, values[here]) for scope, here in places(evidence.quotes))
-    return tuple((scope, values[here & known]) for scope, here in places(evidence.quotes))
+    scopes, here = _membership(evidence.quotes)
+    return _Placed(scopes, here * known, np.where(known, values, 0.0))
 
 
 def _everywhere(
     metric: Metric,
     evidence: Evidence,
     residual: Callable[[Evidence], FloatArray],
-    summary: Callable[[FloatArray], float],
-    stderr: Callable[[FloatArray], float] | None = None,
+    summary: str,
 ) -> Iterator[Outcome]:
     """Yield one summary of the residuals at every place that has any."""
     assert evidence.model is not None
-    for scope, known in _by_place(evidence, residual):
-        if not len(known):
-            detail = "the model gives no vol at any quote here"
-            subject = f"{metric.name}/{evidence.model.name}/{scope}"
-            yield Rejection("metric", "no_model_value", subject, detail)
+    placed = _placed(evidence, residual)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = getattr(placed, summary).tolist()
+        errors = placed.mean_error.tolist() if summary == "mean" else [nan] * len(values)
+    rows = zip(placed.scope, placed.n.tolist(), values, errors, strict=True)
+    for scope, n, value, error in rows:
+        if n:
+            stderr = error if isfinite(error) else None
+            yield metric.value(evidence, value, scope=scope, n=int(n), stderr=stderr)
             continue
-        error = stderr(known) if stderr is not None and len(known) > 1 else None
-        yield metric.value(evidence, summary(known), scope=scope, n=len(known), stderr=error)
-
-
-# As numpy's mean and std have it, without their preparations: a night asks a thousand times.
-def _mean(x: FloatArray) -> float:
-    return float(np.add.reduce(x)) / len(x)
-
-
-def _mean_error(x: FloatArray) -> float:
-    away = x - _mean(x)
-    return sqrt(float(np.add.reduce(away * away)) / (len(x) - 1)) / sqrt(len(x))
-
-
-def _rms(x: FloatArray) -> float:
-    return sqrt(_mean(x * x))
-
-
-def _largest(x: FloatArray) -> float:
-    return float(x[np.argmax(np.abs(x))])
+        detail = "the model gives no vol at any quote here"
+        subject = f"{metric.name}/{evidence.model.name}/{scope}"
+        yield Rejection("metric", "no_model_value", subject, detail)
 
 
 _UNITS: dict[str, tuple[str, Callable[[Evidence], FloatArray], str]] = {
@@ -116,10 +151,10 @@ _UNITS: dict[str, tuple[str, Callable[[Evidence], FloatArray], str]] = {
     "z_spread": ("half-spreads", residual_z_spread, "model minus market vol over half the spread"),
 }
 _Z_NEEDS = "quiet nights, if any; else bid and ask alone"
-_SUMMARIES: dict[str, tuple[str, Callable[[FloatArray], float]]] = {
-    "bias": ("Mean of", _mean),
-    "rmse": ("Root mean square of", _rms),
-    "max": ("Largest in size, with its sign, of", _largest),
+_SUMMARIES = {
+    "bias": ("Mean of", "mean"),
+    "rmse": ("Root mean square of", "rms"),
+    "max": ("Largest in size, with its sign, of", "largest"),
 }
 
 
@@ -131,10 +166,9 @@ def _register() -> None:
                 metric: Metric,
                 evidence: Evidence,
                 residual: Callable[[Evidence], FloatArray] = residual,
-                summary: Callable[[FloatArray], float] = summary,
+                summary: str = summary,
             ) -> Iterable[Outcome]:
-                error = _mean_error if summary is _mean else None
-                return _everywhere(metric, evidence, residual, summary, error)
+                return _everywhere(metric, evidence, residual, summary)
 
             definition = f"{words} {what}; for the chain, each wing and each expiry."
             register = metric(
@@ -160,15 +194,14 @@ _register()
 )
 def inside_share(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     """Yield the share; a quote without a model vol counts as outside."""
-    quotes = evidence.quotes
-    assert evidence.fit is not None
-    iv = evidence.fit.iv
-    inside = (iv >= quotes.iv_bid) & (iv <= quotes.iv_ask)
-    for scope, here in places(quotes):
-        n = int(here.sum())
+    quotes, fit = evidence.quotes, evidence.fit
+    assert fit is not None
+    scopes, here = _membership(quotes)
+    inside = here @ ((fit.iv >= quotes.iv_bid) & (fit.iv <= quotes.iv_ask))
+    for scope, n, there in zip(scopes, here.sum(axis=1).tolist(), inside.tolist(), strict=True):
         if not n:
-            yield Rejection("metric", "no_quotes", f"{metric.name}/{evidence.fit.model}/{scope}")
+            yield Rejection("metric", "no_quotes", f"{metric.name}/{fit.model}/{scope}")
             continue
-        share = float(inside[here].mean())
-        error = float(np.sqrt(share * (1 - share) / n))
-        yield MetricValue(metric.name, evidence.fit.model, scope, share, metric.unit, n, error)
+        share = there / n
+        error = sqrt(share * (1.0 - share) / n)
+        yield metric.value(evidence, share, scope=scope, n=int(n), stderr=error)

@@ -102,11 +102,14 @@ class _Places:
 
 def _places(x: FloatArray, group: IntArray) -> tuple[_Places, _Places] | None:
     """Return rows and columns by group; None where a column reaches over two, or all are one."""
-    row = _by_group(group)
-    felt = np.logical_or.reduceat(x != 0.0, np.flatnonzero(row.place == 0), axis=0)
-    if row.parts == 1 or np.any(felt.sum(axis=0) > 1):
+    # Where the first and the last entry of a column lie: along a column, which numpy likes best.
+    felt = np.ascontiguousarray(x.T != 0.0)
+    first = felt.argmax(axis=1)
+    last = felt.shape[1] - 1 - felt[:, ::-1].argmax(axis=1)
+    if group[0] == group[-1] or np.any(group[first] != group[last]):
         return None
-    return row, _Places.of(row.parts, np.argmax(felt, axis=0))
+    row = _by_group(group)
+    return row, _Places.of(row.parts, row.part[first])
 
 
 def _by_group(group: IntArray) -> _Places:

@@ -68,5 +68,6 @@ def test_a_version_is_a_whole_number_of_nights_and_values():
     assert version == version_of(nights.copy(), values.copy())
     assert float(version) == version < 2**48
     assert version != version_of(nights + 86_400_000, values)
-    assert version != version_of(nights, values + 1e-12)
+    assert version != version_of(nights, values * (1.0 + 1e-8))
+    assert version == version_of(nights, values * (1.0 + 1e-14))
     assert date_number(1_772_236_800_000) == 20260228  # 28 February 2026, midnight UTC
