@@ -45,6 +45,7 @@ from monitor.archive import list_snapshots, read_refs, select
 from monitor.assessment import Rules, Stream
 from monitor.conventions import MS_PER_DAY
 from monitor.diagnostics.base import METRICS, Evidence
+from monitor.garbage import collect_seldom
 from monitor.market.snapshot import Snapshot
 from monitor.sandbox.generate import open_world
 from monitor.store import open_store
@@ -166,6 +167,7 @@ def main() -> None:
     asked = parser.parse_args()
     timer = Stopwatch()
     watch(timer)
+    collect_seldom()  # as every way in does
     is_recorded = RECORDED.is_file() and not asked.sandbox
     source = recorded if is_recorded else generated
     snapshots = list(source(asked.underlying, asked.learnt + asked.nights))
