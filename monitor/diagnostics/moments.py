@@ -18,7 +18,7 @@ from monitor.diagnostics.noise_model import runs
 from monitor.diagnostics.smile import at_30_days
 from monitor.market.quotes import Quotes
 from monitor.outcome import Rejection
-from monitor.pricing.density import MarketMoments, model_free_moments, swap_variances
+from monitor.pricing.density import MarketMoments, SwapStrips, model_free_moments
 
 _SOURCE = "Bakshi, Kapadia and Madan (2003); truncation as in Jiang and Tian (2005)"
 
@@ -66,9 +66,14 @@ def swap_gap(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     assert evidence.fit is not None
     quotes, iv = evidence.quotes, evidence.fit.iv
     priced = np.isfinite(iv)
-    market = market_swap_vols(quotes) if priced.all() else _swap_vols(quotes, quotes.iv, priced)
+    if priced.all():
+        strips, market = _swap_strips(quotes), _market_swap_vols(quotes)
+    else:
+        strips = SwapStrips(_smiles(quotes, quotes.iv, priced))
+        market = _swap_vols(strips, quotes, quotes.iv, priced)
+    model = _swap_vols(strips, quotes, iv, priced)
     tau, gaps = [], []
-    for j, (ours, theirs) in enumerate(zip(_swap_vols(quotes, iv, priced), market, strict=True)):
+    for j, (ours, theirs) in enumerate(zip(model, market, strict=True)):
         label = f"expiry:{expiry_label(int(quotes.expiry_ms[j]))}"
         n = int(np.sum(priced[quotes.expiry_index == j]))
         if ours is None or theirs is None:
@@ -103,18 +108,26 @@ def market_moments(quotes: Quotes) -> tuple[MarketMoments | None, ...]:
     return model_free_moments(_smiles(quotes, quotes.iv, every))
 
 
+# Once for all models of a night, which differ by their vols alone.
 @lru_cache(maxsize=2)
-def market_swap_vols(quotes: Quotes) -> tuple[float | None, ...]:
+def _swap_strips(quotes: Quotes) -> SwapStrips:
+    return SwapStrips(_smiles(quotes, quotes.iv, np.ones(quotes.n, np.bool_)))
+
+
+@lru_cache(maxsize=2)
+def _market_swap_vols(quotes: Quotes) -> list[float | None]:
+    return _swap_vols(_swap_strips(quotes), quotes, quotes.iv, np.ones(quotes.n, np.bool_))
+
+
+def _swap_vols(
+    strips: SwapStrips, quotes: Quotes, iv: FloatArray, used: BoolArray
+) -> list[float | None]:
     """Return every expiry's variance-swap vol; None as in `market_moments`."""
-    return _swap_vols(quotes, quotes.iv, np.ones(quotes.n, np.bool_))
-
-
-def _swap_vols(quotes: Quotes, iv: FloatArray, used: BoolArray) -> tuple[float | None, ...]:
-    rates = swap_variances(_smiles(quotes, iv, used))
-    return tuple(
+    rates = strips.rates([w for _, w in _smiles(quotes, iv, used)])
+    return [
         None if rate is None else float(np.sqrt(rate / tau))
         for rate, tau in zip(rates, quotes.tau.tolist(), strict=True)
-    )
+    ]
 
 
 def _smiles(quotes: Quotes, iv: FloatArray, used: BoolArray) -> list[tuple[FloatArray, FloatArray]]:

@@ -201,23 +201,50 @@ def model_free_moments(smiles: Sequence[Smile]) -> tuple[MarketMoments | None, .
     return tuple(found)
 
 
-def swap_variances(smiles: Sequence[Smile]) -> tuple[float | None, ...]:
-    """Return the variance-swap rate times the tenor, -2 E x, of each expiry's quotes.
+class SwapStrips:
+    """Where variance swaps are read off smiles quoted at the same strikes: a night has one.
 
-    Quotes, continuation beyond them (flat) and None as for `model_free_moments`.
+    Continuation beyond the quotes (flat), and None, as for `model_free_moments`.
+
+    Parameters
+    ----------
+    smiles : sequence of (k, w)
+        As for `model_free_moments`; the variances say how fine the grids are, and nothing else.
     """
-    found: list[float | None] = [None] * len(smiles)
-    usable = [i for i, (k, w) in enumerate(smiles) if _reaches_round(k, w)]
-    if not usable:
+
+    def __init__(self, smiles: Sequence[Smile]) -> None:
+        self._expiries = len(smiles)
+        self._usable = [i for i, (k, w) in enumerate(smiles) if _reaches_round(k, w)]
+        if not self._usable:
+            return
+        parts = [smiles[i] for i in self._usable]
+        self._strips, _ = _continued(parts, [0.0] * len(parts), _BEYOND)
+        self._x = np.abs(self._strips.k)
+        self._coin = np.exp(-np.maximum(self._strips.k, 0.0))
+        # Between quotes a straight line, beyond them the last: by place and share of the next.
+        places, shares, begin = [], [], 0
+        for (k, _), (a, b) in zip(parts, pairwise(self._strips.edges), strict=True):
+            place = np.interp(self._strips.k[a:b], k, np.arange(len(k)))
+            left = np.minimum(place.astype(np.int64), len(k) - 2)
+            places.append(begin + left)
+            shares.append(place - left)
+            begin += len(k)
+        self._place, self._share = np.concatenate(places), np.concatenate(shares)
+
+    def rates(self, variances: Sequence[FloatArray]) -> tuple[float | None, ...]:
+        """Return each expiry's rate times tenor, -2 E x, from total variances at its strikes."""
+        found: list[float | None] = [None] * self._expiries
+        if not self._usable:
+            return tuple(found)
+        v = np.sqrt(np.concatenate([variances[i] for i in self._usable]))
+        k, at, share = self._strips.k, self._place, self._share
+        flat = v[at] + share * (v[at + 1] - v[at])
+        first, last = self._strips.edges[:-1], self._strips.edges[1:] - 1
+        ends = _put_tail(k[first], flat[first]) + _call_tail(k[last], flat[last])
+        rates = 2.0 * (self._strips.integral(otm_call(self._x, flat) * self._coin) + ends)
+        for i, rate in zip(self._usable, rates.tolist(), strict=True):
+            found[i] = rate
         return tuple(found)
-    parts = [smiles[i] for i in usable]
-    strips, flat = _continued(parts, [0.0] * len(parts), _BEYOND)
-    first, last = strips.edges[:-1], strips.edges[1:] - 1
-    ends = _put_tail(strips.k[first], flat[first]) + _call_tail(strips.k[last], flat[last])
-    rates = 2.0 * (strips.integral(_strip(strips.k, flat)) + ends)
-    for i, rate in zip(usable, rates.tolist(), strict=True):
-        found[i] = rate
-    return tuple(found)
 
 
 def _reaches_round(k: FloatArray, w: FloatArray) -> bool:

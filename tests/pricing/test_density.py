@@ -12,12 +12,12 @@ from monitor.errors import DomainError
 from monitor.models import MODELS, Grid
 from monitor.pricing.black import black_price
 from monitor.pricing.density import (
+    SwapStrips,
     derivatives,
     model_free_moments,
     moments_of_strip,
     risk_neutral_cdf,
     risk_neutral_density,
-    swap_variances,
 )
 from monitor.pricing.implied import implied_deviation
 
@@ -160,6 +160,10 @@ def test_the_same_smile_in_its_own_deviations_has_the_same_shape():
     large, small = (found.value for found in model_free_moments(smiles))
     assert small.skew == pytest.approx(large.skew, abs=0.02)
     assert small.kurtosis == pytest.approx(large.kurtosis, abs=0.02)
+
+
+def swap_variances(smiles):
+    return SwapStrips(smiles).rates([w for _, w in smiles])
 
 
 @pytest.mark.parametrize("k", [[0.1, 0.2, 0.3], [-0.1, 0.1], []])
