@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -24,9 +24,18 @@ from monitor.replication.chain import PastChain
 CHAIN = "chain"  # the scope of a number about the whole chain
 
 
-@dataclass(frozen=True, slots=True)
-class MetricValue:
-    """One number of one night.
+class _Value(NamedTuple):
+    metric: str
+    model: str | None
+    scope: str
+    value: float
+    unit: str
+    n: int
+    stderr: float | None = None
+
+
+class MetricValue(_Value):
+    """One number of one night: a tuple, for a night makes five thousand.
 
     Attributes
     ----------
@@ -46,22 +55,22 @@ class MetricValue:
         Standard error, where one is known.
     """
 
-    metric: str
-    model: str | None
-    scope: str
-    value: float
-    unit: str
-    n: int
-    stderr: float | None = None
+    __slots__ = ()
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """Return how it travels: as a dataclass does by itself, a thousand would take 12 ms."""
-        given = (self.metric, self.model, self.scope, self.value, self.unit, self.n, self.stderr)
-        return MetricValue, given
-
-    def __post_init__(self) -> None:
-        if not isfinite(self.value):
-            raise DomainError(f"{self.metric} of {self.model} at {self.scope} is {self.value}")
+    def __new__(
+        cls,
+        metric: str,
+        model: str | None,
+        scope: str,
+        value: float,
+        unit: str,
+        n: int,
+        stderr: float | None = None,
+    ) -> MetricValue:
+        """Return the value; one that is not finite raises `DomainError`."""
+        if not isfinite(value):
+            raise DomainError(f"{metric} of {model} at {scope} is {value}")
+        return tuple.__new__(cls, (metric, model, scope, value, unit, n, stderr))
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ from monitor.models.merton import merton_jumps_log_cf
 from monitor.models.spectral import FourierModel
 from monitor.numerics.complexes import ComplexArray
 from monitor.pricing.black import black_price, black_vega
-from monitor.pricing.fourier import total_variance_from_cf
+from monitor.pricing.fourier import premiums_from_cf
 
 Directions = Mapping[str, FloatArray]
 """By assumption: columns of shape (n, q), derivatives of the model's vol less the market's."""
@@ -112,7 +112,7 @@ def _of_variance(
                 rows.append(heston_log_cf(second, u, tau, False)[0])
         return rows
 
-    by = _vols_by(model, params, quotes, richer)
+    by = _vols_by(model, params, iv, quotes, richer)
     bend = np.log(quotes.tau[quotes.expiry_index])
     bend = bend - bend.mean()
     bends = np.stack([bend, bend * bend], axis=1)
@@ -153,7 +153,7 @@ def _of_constant_variance(
             leaned.append(a * psi * (tau - once) / kappa)
         return rows + moved + leaned
 
-    by = _vols_by(model, params, quotes, richer)
+    by = _vols_by(model, params, iv, quotes, richer)
     first, last = len(_JUMPS), len(_JUMPS) + 2 * len(_SPEEDS)
     return {
         "jumps": by[:, :first],
@@ -201,9 +201,12 @@ def _jumps(variance: float, u: FloatArray, tau: FloatArray) -> list[ComplexArray
     return [merton_jumps_log_cf(kind, u, tau, False)[0] for kind in kinds]
 
 
-def _vols_by(model: FourierModel, params: FloatArray, quotes: Quotes, richer: Richer) -> FloatArray:
+def _vols_by(
+    model: FourierModel, params: FloatArray, iv: FloatArray, quotes: Quotes, richer: Richer
+) -> FloatArray:
     """Return the derivatives of vol by what `richer` adds to ln phi, shape (n, q)."""
     grid = grid_of(quotes)
+    root = np.sqrt(grid.tau_of_point)
 
     def log_cf(
         u: FloatArray, tau: FloatArray, gradient: bool
@@ -211,9 +214,8 @@ def _vols_by(model: FourierModel, params: FloatArray, quotes: Quotes, richer: Ri
         psi = model.log_cf(params, u, tau, False)[0]
         return psi, np.array(richer(u, tau)) if gradient else None
 
-    w, dw = total_variance_from_cf(log_cf, grid)
-    with np.errstate(all="ignore"):
-        return np.asarray(dw / (2.0 * np.sqrt(w * grid.tau_of_point))[:, None])
+    _, by = premiums_from_cf(log_cf, grid)
+    return np.asarray(by / (black_vega(grid.k, (iv * root) ** 2) * root)[:, None])
 
 
 def forward_directions(iv: FloatArray, quotes: Quotes) -> FloatArray:

@@ -18,7 +18,8 @@ from monitor.diagnostics.noise_model import runs
 from monitor.diagnostics.smile import at_30_days
 from monitor.market.quotes import Quotes
 from monitor.outcome import Rejection
-from monitor.pricing.density import MarketMoments, SwapStrips, model_free_moments
+from monitor.pricing.density import MarketMoments, model_free_moments
+from monitor.pricing.strips import SwapStrips
 
 _SOURCE = "Bakshi, Kapadia and Madan (2003); truncation as in Jiang and Tian (2005)"
 

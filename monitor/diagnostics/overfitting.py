@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from monitor.arrays import FloatArray
+from monitor.arrays import FloatArray, IntArray
 from monitor.diagnostics.base import CHAIN, Evidence, Metric, Outcome, metric
 from monitor.diagnostics.leftover import Leftover, influence_of
 from monitor.outcome import Rejection
@@ -28,14 +28,13 @@ MAX_SATURATION = 0.5  # parameters over quotes: with fewer than two quotes each 
 _DECISIVE = 1e-3  # left of a block's variance: below, the fit rests on the block alone
 
 
-@lru_cache(maxsize=4)
-def held_out(left: Leftover, expiry: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
+def held_out(left: Leftover, expiry: IntArray) -> tuple[FloatArray, FloatArray]:
     """Return residuals with their block held out, and in sample, both over noise, shape (n,).
 
     NaN for a block without which the model is not determined.
     """
     out = np.full(left.n, np.nan)
-    starts = _blocks(np.array(expiry))
+    starts = _blocks(expiry)
     rows = starts[:, None] + np.arange(BLOCK)
     stops = np.append(starts[1:], left.n)
     real = rows < stops[:, None]
@@ -50,20 +49,21 @@ def held_out(left: Leftover, expiry: tuple[int, ...]) -> tuple[FloatArray, Float
     return out, left.r
 
 
-def _blocks(expiry: np.ndarray) -> np.ndarray:
+def _blocks(expiry: IntArray) -> IntArray:
     """Return where each block begins: every `BLOCK` strikes, anew at every expiry."""
     first = np.flatnonzero(np.diff(expiry, prepend=-1))
     place = np.arange(len(expiry)) - np.repeat(first, np.diff(first, append=len(expiry)))
     return np.flatnonzero(place % BLOCK == 0)
 
 
+@lru_cache(maxsize=2)
 def _held(evidence: Evidence) -> tuple[FloatArray, FloatArray] | None:
     """Return held-out and in-sample residuals in vol of the quotes that have both."""
     assert evidence.fit is not None
     left = influence_of(evidence.quotes, evidence.fit)
     if not left.n:
         return None
-    out, inside = held_out(left, tuple(evidence.quotes.expiry_index[left.at].tolist()))
+    out, inside = held_out(left, evidence.quotes.expiry_index[left.at])
     known = np.isfinite(out)
     if not known.any():
         return None

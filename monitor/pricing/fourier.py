@@ -144,6 +144,15 @@ def contour_of(grid: SurfaceGrid) -> Contour:
     return contour
 
 
+def premiums_from_cf(log_cf: LogCharacteristic, grid: SurfaceGrid) -> tuple[FloatArray, FloatArray]:
+    """Return out-of-the-money premiums and their gradient, as `total_variance_from_cf` takes them.
+
+    Cheaper by half, for those who know the vols.
+    """
+    with np.errstate(all="ignore"):
+        return contour_of(grid).prices(log_cf, True)
+
+
 def total_variance_from_cf(
     log_cf: LogCharacteristic, grid: SurfaceGrid, gradient: bool = True
 ) -> tuple[FloatArray, FloatArray]:

@@ -90,7 +90,7 @@ def quiet_nights(
     whose = {name: name.split("-")[0] for name in models}
     values = [*base.market]
     for name in models:
-        values += [replace(v, model=name) for v in base.models[whose[name]]]
+        values += [v._replace(model=name) for v in base.models[whose[name]]]
     wander = rng.normal(size=len(values))
     chain = base.night.snapshot
     for n in range(nights):
@@ -98,7 +98,7 @@ def quiet_nights(
         wander = PERSISTENCE * wander + np.sqrt(1.0 - PERSISTENCE**2) * fresh
         tonight = [_moved(v, e) for v, e in zip(values, wander, strict=True)]
         if broken is not None and n >= broken:
-            tonight = [replace(v, value=5.0 * v.value) if _is_error(v) else v for v in tonight]
+            tonight = [v._replace(value=5.0 * v.value) if _is_error(v) else v for v in tonight]
         yield replace(
             base.night,
             # Another chain every night, to the last digit of its first bid.
@@ -121,8 +121,8 @@ def _moved(v: MetricValue, e: float) -> MetricValue:
     if v.metric in _FIXED:
         return v
     if v.value > 0:
-        return replace(v, value=float(v.value * np.exp(SPREAD * e)))
-    return replace(v, value=float(v.value + SPREAD * max(abs(v.value), 0.005) * e))
+        return v._replace(value=float(v.value * np.exp(SPREAD * e)))
+    return v._replace(value=float(v.value + SPREAD * max(abs(v.value), 0.005) * e))
 
 
 def _is_error(v: MetricValue) -> bool:

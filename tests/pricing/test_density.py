@@ -12,7 +12,6 @@ from monitor.errors import DomainError
 from monitor.models import MODELS, Grid
 from monitor.pricing.black import black_price
 from monitor.pricing.density import (
-    SwapStrips,
     derivatives,
     model_free_moments,
     moments_of_strip,
@@ -20,6 +19,7 @@ from monitor.pricing.density import (
     risk_neutral_density,
 )
 from monitor.pricing.implied import implied_deviation
+from monitor.pricing.strips import SwapStrips
 
 LAM, MU, DELTA, SIGMA, TAU = 1.5, -0.15, 0.2, 0.5, 0.25
 
