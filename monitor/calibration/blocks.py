@@ -47,12 +47,7 @@ class Problem:
     @property
     def tolerances(self) -> Tolerances:
         """The solver's part of the settings."""
-        return Tolerances(
-            cost=self.settings.cost_tolerance,
-            step=self.settings.step_tolerance,
-            gradient=self.settings.gradient_tolerance,
-            max_evaluations=self.settings.max_evaluations,
-        )
+        return self.settings.tolerances
 
 
 @dataclass(frozen=True)

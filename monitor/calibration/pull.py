@@ -27,7 +27,7 @@ from monitor.calibration.robust import overconfidence
 from monitor.calibration.settings import CalibrationSettings
 from monitor.market.quotes import Quotes
 from monitor.models.base import Grid, Model
-from monitor.numerics.least_squares import Ending, Tolerances, solve_bounded
+from monitor.numerics.least_squares import Ending, solve_bounded
 
 _STATUS = {
     Ending.CONVERGED: FitStatus.CONVERGED,
@@ -104,14 +104,8 @@ def pulled_fit(
 
     believed = np.where(np.isnan(prior.centre), cold.params, prior.centre)
     starts = chart.of(np.clip(np.stack([cold.params, believed]), chart.lower, chart.upper))
-    tolerances = Tolerances(
-        cost=settings.cost_tolerance,
-        step=settings.step_tolerance,
-        gradient=settings.gradient_tolerance,
-        max_evaluations=settings.max_evaluations,
-    )
     low, high = chart.of(chart.lower), chart.of(chart.upper)
-    end = solve_bounded(residuals, starts, low, high, tolerances)
+    end = solve_bounded(residuals, starts, low, high, settings.tolerances)
     order = np.argsort(end.cost, kind="stable")
     best = int(order[0])
     if not np.isfinite(end.cost[best]):

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from monitor.numerics.least_squares import Tolerances
+
+# Of the quotes' noise: what is fitted so well is fitted, and has no valley left to follow.
+_EXACT = 1e-4
+
 
 @dataclass(frozen=True, slots=True)
 class CalibrationSettings:
@@ -35,3 +40,14 @@ class CalibrationSettings:
     gradient_tolerance: float = 1e-9
     step_tolerance: float = 1e-10
     pull: tuple[str, ...] = ()
+
+    @property
+    def tolerances(self) -> Tolerances:
+        """The solver's part of the settings."""
+        return Tolerances(
+            cost=self.cost_tolerance,
+            step=self.step_tolerance,
+            gradient=self.gradient_tolerance,
+            residual=_EXACT,
+            max_evaluations=self.max_evaluations,
+        )

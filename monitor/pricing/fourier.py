@@ -30,7 +30,7 @@ import numpy as np
 
 from monitor.arrays import FloatArray, IntArray
 from monitor.numerics.complexes import ComplexArray, complex_exp
-from monitor.pricing.black import INV_SQRT_2PI, black_price
+from monitor.pricing.black import INV_SQRT_2PI, black_price, otm_call_quick
 from monitor.pricing.implied import otm_deviation
 from monitor.pricing.kernels import EDGE, HALVINGS, INWARD, OUTWARD, Kernels, SurfaceGrid
 
@@ -102,7 +102,7 @@ class Contour:
         some = bool(np.any(bad))
         if some:
             normal[bad] = 0.5
-        v = otm_deviation(self._x, normal, self._x_growth)
+        v = otm_deviation(self._x, normal, self._x_growth, otm_call_quick)
         if some:
             v[bad] = np.nan
         d1 = 0.5 * v - self._k / v

@@ -13,6 +13,7 @@ which costs two to four evaluations of the error function instead of one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 from functools import lru_cache
 
@@ -20,6 +21,9 @@ import numpy as np
 
 from monitor.arrays import FloatArray, IntArray
 from monitor.pricing.black import INV_SQRT_2PI, otm_call
+
+Call = Callable[[FloatArray, FloatArray], FloatArray]
+"""Premium over forward of a call at log-moneyness x >= 0 and deviation v, as `otm_call`."""
 
 # Ends of the table: u = 708 is the smallest normal premium, s = 16 a deviation of 11 at the money
 # (1000 % vol for a year and more). A coarse table gives the starts for making the fine one.
@@ -121,23 +125,25 @@ def _reasons(
     ).astype(np.int64)
 
 
-def otm_deviation(x: FloatArray, c: FloatArray, growth: FloatArray) -> FloatArray:
+def otm_deviation(
+    x: FloatArray, c: FloatArray, growth: FloatArray, call: Call = otm_call
+) -> FloatArray:
     """Return v with `otm_call`(x, v) = c for x >= 0 and 0 < c < 1; NaN elsewhere.
 
     All of shape (n,), ``growth`` = exp(x) - 1. For callers that know their premiums; everyone else
-    wants `implied_deviation`.
+    wants `implied_deviation`. By `otm_call_quick` it is as good as that, in half the time.
     """
     u = np.log1p(growth * INV_SQRT_2PI / c)
     s = x - np.log1p(-c)
     inside = (u < _U_MAX) & (s < _S_MAX)
     if np.all(inside):
         v = s * _interpolated(u, s, _FINE)
-        return v + _step(x, v, c)
+        return v + _step(x, v, c, call)
     v, out = np.empty(x.shape), ~inside
     v[out] = _searched(x[out], c[out])
     x, c, s = x[inside], c[inside], s[inside]
     near = s * _interpolated(u[inside], s, _FINE)
-    v[inside] = near + _step(x, near, c)
+    v[inside] = near + _step(x, near, c, call)
     return v
 
 
@@ -159,9 +165,9 @@ def _interpolated(u: FloatArray, s: FloatArray, steps: tuple[int, int]) -> Float
     return low
 
 
-def _step(x: FloatArray, v: FloatArray, c: FloatArray) -> FloatArray:
+def _step(x: FloatArray, v: FloatArray, c: FloatArray, call: Call = otm_call) -> FloatArray:
     """Return the Householder step of fourth order in v towards ln c(v) = ln c."""
-    value = otm_call(x, v)
+    value = call(x, v)
     h, t = x / v, 0.5 * v
     A = h - t
     a = (h + t) * A

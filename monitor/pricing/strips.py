@@ -15,7 +15,7 @@ from scipy.special import ndtr
 
 from monitor.arrays import FloatArray, IntArray
 from monitor.errors import DomainError
-from monitor.pricing.black import INV_SQRT_2PI, otm_call
+from monitor.pricing.black import INV_SQRT_2PI, otm_call, otm_call_quick
 
 Smile = tuple[FloatArray, FloatArray]
 """Log-moneyness and total variance of one expiry's quotes."""
@@ -181,7 +181,7 @@ class SwapStrips:
         flat = v[at] + share * (v[at + 1] - v[at])
         first, last = self._strips.edges[:-1], self._strips.edges[1:] - 1
         ends = _put_tail(k[first], flat[first]) + _call_tail(k[last], flat[last])
-        rates = 2.0 * (self._strips.integral(otm_call(self._x, flat) * self._coin) + ends)
+        rates = 2.0 * (self._strips.integral(otm_call_quick(self._x, flat) * self._coin) + ends)
         for i, rate in zip(self._usable, rates.tolist(), strict=True):
             found[i] = rate
         return tuple(found)

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.pricing.black import black_price, black_variance_vega, black_vega
+from monitor.pricing.black import (
+    black_price,
+    black_variance_vega,
+    black_vega,
+    otm_call,
+    otm_call_quick,
+)
+from monitor.pricing.implied import otm_deviation
 from tests.pricing.exact import black_exact
 
 MONEYNESS = st.floats(-3.0, 3.0)
@@ -91,3 +98,14 @@ def test_vega_is_the_slope_of_the_premium(k, v):
 def test_premium_keeps_the_shape_of_its_arguments():
     k = np.zeros((3, 1))
     assert black_price(k, np.full((1, 4), 0.04), np.array(1.0)).shape == (3, 4)
+
+
+def test_the_quick_premium_and_its_inverse_are_right_to_twelve_digits():
+    v = np.exp(np.linspace(np.log(0.005), np.log(3.0), 200))[:, None]
+    x = np.abs(np.linspace(0.0, 6.0, 61)) * v
+    v = np.broadcast_to(v, x.shape)
+    exact = otm_call(x, v)
+    np.testing.assert_allclose(otm_call_quick(x, v), exact, rtol=2e-12)
+    priced = exact < 1.0
+    back = otm_deviation(x[priced], exact[priced], np.expm1(x[priced]), otm_call_quick)
+    np.testing.assert_allclose(back, v[priced], rtol=1e-12)
