@@ -122,7 +122,7 @@ def _by_night(
             twice = _two_ahead(before, y[t], factor[t - 1], factor[t])
             ahead[t] = np.where(absent[t] | absent[t - 1], 0.0, twice)
         phis[t], deviations[t] = told.phi, deviation
-        learnt = ~absent[t] & (np.abs(u[t]) < STRANGE)
+        learnt = ~absent[t] & ~_strange(now, told, factor[t])
         sums = sums + learnt * _terms(x, now)
         x = np.where(absent[t], x, y[t])
         before = told
@@ -155,7 +155,7 @@ def _at_once(
         told = _foretold(np.cumsum(learnt, axis=1), before, lost)
         deviations = np.sqrt(told.variance * factor)
         u = normal_score(np.where(absent, 0.0, (y - told.value) / deviations), told.dof)
-        strange = teaches & (np.abs(u) >= STRANGE)
+        strange = teaches & _strange(y, told, factor)
         if not strange.any():
             ahead = np.zeros_like(u)
             earlier = _Forecast(*(part[:-1] for part in told))
@@ -220,6 +220,16 @@ class _Forecast(NamedTuple):
     n: FloatArray
     Sxx: FloatArray
     away: FloatArray
+
+
+def _strange(y: FloatArray, told: _Forecast, factor: FloatArray) -> BoolArray:
+    """Return which nights are not learnt from, by the innovations' noise alone.
+
+    The forecast from a night far away errs by its slope's error times the way as well: by that,
+    the nights after a step would count as usual, and teach within three of them that it is.
+    """
+    z = (y - told.value) / np.sqrt(told.noise * factor)
+    return np.asarray(np.abs(normal_score(z, told.dof)) >= STRANGE)
 
 
 def _two_ahead(told: _Forecast, y: FloatArray, between: FloatArray, now: FloatArray) -> FloatArray:
