@@ -140,7 +140,7 @@ class History:
             fit = self.fits[model]
             parts += [model, fit.as_of_ms, fit.expiry_ms, fit.tau, fit.names]
             parts += [fit.params, fit.stderr]
-        # Two thousand short series: one long array is digested in a tenth of their time.
+        # Series are short and many: together they are digested sooner than one by one.
         keys = sorted(self.series, key=repr)
         parts += [tuple(keys), tuple(len(self.series[key]) for key in keys)]
         if keys:

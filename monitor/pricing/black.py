@@ -133,10 +133,7 @@ def otm_call_quick(x: FloatArray, v: FloatArray) -> FloatArray:
     """
     h, t = x / v, 0.5 * v
     A = h - t
-    gauss = A * A
-    gauss *= -0.5
-    np.exp(gauss, out=gauss)
-    gauss *= 0.5
+    gauss = _half_gauss(A)
     A *= SQRT_HALF
     h += t
     h *= SQRT_HALF
@@ -146,14 +143,20 @@ def otm_call_quick(x: FloatArray, v: FloatArray) -> FloatArray:
     return np.asarray(c)
 
 
+def _half_gauss(z: FloatArray) -> FloatArray:
+    """Return exp(-z^2 / 2) / 2."""
+    gauss = z * z
+    gauss *= -0.5
+    np.exp(gauss, out=gauss)
+    gauss *= 0.5
+    return gauss
+
+
 def _by_difference(x: FloatArray, v: FloatArray) -> FloatArray:
     """Return the premium as written: the difference of two scaled tails."""
     h, t = x / v, 0.5 * v
     A = h - t
-    gauss = A * A
-    gauss *= -0.5
-    np.exp(gauss, out=gauss)
-    gauss *= 0.5
+    gauss = _half_gauss(A)
     # N(A) below the vertex A = 0 is a scaled tail, above it one minus that: E never grows.
     c = gauss * scaled_tail(np.abs(A))
     np.subtract(1.0, c, out=c, where=A < 0.0)

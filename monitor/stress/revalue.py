@@ -39,7 +39,7 @@ from monitor.stress.scenarios import (
 _LEVEL_TAU = REFERENCE_DAYS / 365.0
 _MAX_STEPS = 40
 # Of the 30-day vol: from here the rest of the way is foretold, which misses 5e-6 of a gain at most
-# on recorded chains.
+# on 29 recorded nights of seven models.
 _CLOSE = 0.02
 
 
