@@ -25,9 +25,9 @@ Measured on 28 November 2026 by ``--references 500``; nominal 0.221, mean over r
     180   0.8   .205 (.060 to .390)   -7 %   .245 (.060 to .485)  +11 %
 
 Since no night after a step teaches that it is usual, 100 references on 29 November 2026: normal
-.172 to .224 in all nine cells, the lowest (-22 %) at 60 nights and phi .8; Student (5) .217 to .295,
-beyond 25 % in two of nine (60 and 120 nights, phi .8). Shares of steps found were, 60 nights and phi
-.5, .14/.45/.76 of 3 and .46/.85/.97 of 4 deviations.
+.172 to .224 in all nine cells, the lowest (-22 %) at 60 nights and phi .8; Student (5) .217 to
+.295, beyond 25 % in two of nine (60 and 120 nights, phi .8). Shares of steps found were, at 60
+nights and phi .5, .14/.45/.76 of 3 and .46/.85/.97 of 4 deviations.
 
 What the budget of one of six streams (0.041 in 91 nights) buys: share of steps found within 2 / 5 /
 10 nights, in innovations' deviations; 100 references of 30 futures:
