@@ -131,7 +131,8 @@ def otm_deviation(
     """Return v with `otm_call`(x, v) = c for x >= 0 and 0 < c < 1; NaN elsewhere.
 
     All of shape (n,), ``growth`` = exp(x) - 1. For callers that know their premiums; everyone else
-    wants `implied_deviation`. By `otm_call_quick` it is good to twelve digits, in a third of the time.
+    wants `implied_deviation`. By `otm_call_quick` it is good to twelve digits, in a third of the
+    time.
     """
     u = np.log1p(growth * INV_SQRT_2PI / c)
     s = x - np.log1p(-c)
