@@ -37,6 +37,7 @@ from monitor.numerics.limits import (
     joint_limits,
 )
 from monitor.numerics.selfstart import predictive_scores
+from monitor.numerics.smoothing import smoothed_reference
 from monitor.numerics.twosample import Distances, distances
 
 FEWEST_RECENT = 8  # nights whose distribution can be compared
@@ -73,7 +74,7 @@ class Stream:
     as_of_ms: IntArray  # of the past nights
     charted: Charted  # the past nights and tonight
     reference: Reference
-    law: AutoRegression  # of the reference
+    law: AutoRegression  # of the reference's means
     version: int
 
     @property
@@ -134,7 +135,7 @@ def _streams(
         rows = values if absent else np.vstack([values, np.array(tonight, dtype=np.float64)])
         try:
             charted = headline.chart(rows, reference)
-            law = fit_autoregression(charted.value[reference.nights])
+            law = fit_autoregression(smoothed_reference(charted.value[reference.nights]))
         except (DomainError, np.linalg.LinAlgError) as error:
             missing[headline.name] = ("no_reference", str(error))
             continue
@@ -177,11 +178,9 @@ def _charted(
     for i, (stream, span) in enumerate(zip(streams, spans, strict=True)):
         future[-span:, i] = stream.charted.value[-span:]
         inflation[-span:, i] = stream.charted.inflation[-span:]
-    last = np.array([s.charted.value[s.reference.end - 1] for s in streams])
     lost = np.array([s.charted.lost for s in streams])
-    scores = predictive_scores(
-        [s.taught for s in streams], future, last=last, inflation=inflation, lost=lost
-    )
+    taught = [s.taught for s in streams]
+    scores = predictive_scores(taught, future, inflation=inflation, lost=lost)
     sides = np.array([s.headline.two_sided for s in streams])
     confirms = np.array([s.headline.confirms for s in streams])
     charts = chart_last(scores, two_sided=sides, confirms=confirms)
@@ -272,7 +271,7 @@ def _apart(stream: Stream, recent: FloatArray, rules: DriftRules) -> Distances |
     """Return how far the latest nights' scores are distributed from the reference's."""
     if len(recent) < FEWEST_RECENT:
         return None
-    taught = stream.law.innovations(stream.taught)
+    taught = stream.law.innovations(smoothed_reference(stream.taught))
     return distances(taught, recent, size=rules.sample_size)
 
 

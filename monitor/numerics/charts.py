@@ -152,12 +152,19 @@ class Steps:
     nights: IntArray
 
 
-def likeliest_steps(u: FloatArray, phi: FloatArray, *, two_sided: BoolArray | bool) -> Steps:
+def likeliest_steps(
+    u: FloatArray,
+    phi: FloatArray,
+    *,
+    two_sided: BoolArray | bool,
+    weight: FloatArray | float = 1.0,
+) -> Steps:
     r"""Return the likeliest step within the last eight nights, two nights long at least.
 
     A step of size :math:`\delta` on night s shows as :math:`\delta` in the forecast error of that
-    night and as :math:`(1 - \phi)\delta` in each later one: generalised least squares of the scores
-    on that signature, for each onset.
+    night, and in each later one as :math:`(1 - \phi)\delta` and a share :math:`1 - \lambda` of what
+    it showed as the night before: generalised least squares of the scores on that signature, for
+    each onset.
 
     Parameters
     ----------
@@ -165,15 +172,18 @@ def likeliest_steps(u: FloatArray, phi: FloatArray, *, two_sided: BoolArray | bo
         Scores, and the autocorrelation they were made with.
     two_sided : bool or ndarray of shape (...)
         Whether a fall counts as well as a rise.
+    weight : float or ndarray of shape (...)
+        :math:`\lambda`, of a night in the mean that was scored; see `smoothing`.
     """
-    u, rest = np.asarray(u, dtype=np.float64), 1.0 - np.asarray(phi)
+    u, rest, keep = np.asarray(u, dtype=np.float64), 1.0 - np.asarray(phi), 1.0 - weight
     best, lasted = np.zeros_like(u), np.zeros(u.shape, dtype=np.int64)
-    # Sums over the later nights of a step that began k - 1 nights before each.
-    later, squares = np.zeros_like(u), np.zeros_like(u)
+    # By onset: what the step shows as k - 1 nights after it, and sums over all its nights.
+    shows, along, squares = np.ones_like(u), u, np.ones_like(u)
     for k in range(2, min(WINDOW, len(u)) + 1):
-        later[k - 1 :] = later[k - 1 :] + (rest * u)[1 : len(u) - k + 2]
-        squares[k - 1 :] = squares[k - 1 :] + (rest * rest)[1 : len(u) - k + 2]
-        z = (u[: len(u) - k + 1] + later[k - 1 :]) / np.sqrt(1.0 + squares[k - 1 :])
+        shows = rest[k - 1 :] + keep * shows[:-1]
+        along = along[:-1] + shows * u[k - 1 :]
+        squares = squares[:-1] + shows * shows
+        z = along / np.sqrt(squares)
         z = np.where(two_sided, z, np.maximum(z, 0.0))
         better = np.abs(z) > np.abs(best[k - 1 :])
         best[k - 1 :] = np.where(better, z, best[k - 1 :])
@@ -205,19 +215,32 @@ def confirmed_jumps(u: FloatArray, ahead: FloatArray, *, two_sided: BoolArray | 
     return np.asarray(np.where(agree, np.copysign(size, ahead), 0.0))
 
 
-def latest_step(u: FloatArray, phi: FloatArray, *, two_sided: BoolArray | bool) -> Steps:
+def latest_step(
+    u: FloatArray,
+    phi: FloatArray,
+    *,
+    two_sided: BoolArray | bool,
+    weight: FloatArray | float = 1.0,
+) -> Steps:
     """Return the last night of `likeliest_steps`, arrays of shape (1, ...), without those before.
 
     Parameters
     ----------
     u, phi : ndarray of shape (T, ...)
     two_sided : bool or ndarray of shape (...)
+    weight : float or ndarray of shape (...)
     """
-    u, rest = u[::-1][:WINDOW], 1.0 - phi[::-1][:WINDOW]
+    none = Steps(np.zeros((1, *u.shape[1:])), np.zeros((1, *u.shape[1:]), np.int64))
+    u, rest, keep = u[-WINDOW:], 1.0 - phi[-WINDOW:], 1.0 - weight
     if len(u) < LEAST:
-        return Steps(np.zeros((1, *u.shape[1:])), np.zeros((1, *u.shape[1:]), np.int64))
-    later, squares = np.cumsum(rest * u, axis=0)[:-1], np.cumsum(rest * rest, axis=0)[:-1]
-    z = (u[1:] + later) / np.sqrt(1.0 + squares)
+        return none
+    # Onsets side by side, each followed to the last night; the latest onset has one night to go.
+    shows, along, squares = np.ones_like(u), u.copy(), np.ones_like(u)
+    for k in range(1, len(u)):
+        shows[: len(u) - k] = rest[k:] + keep * shows[: len(u) - k]
+        along[: len(u) - k] += shows[: len(u) - k] * u[k:]
+        squares[: len(u) - k] += shows[: len(u) - k] ** 2
+    z = (along / np.sqrt(squares))[-LEAST::-1]
     z = np.where(two_sided, z, np.maximum(z, 0.0))
     longest = np.argmax(np.abs(z), axis=0)[None]
     best = np.take_along_axis(z, longest, axis=0)

@@ -33,9 +33,10 @@ from monitor.numerics.charts import (
 )
 from monitor.numerics.posterior import posterior_draws
 from monitor.numerics.selfstart import Scores, predictive_scores
+from monitor.numerics.smoothing import smoothed_reference
 
 # Raised by hand whenever anything changes what limits come out: stored limits carry it.
-RECIPE = 7
+RECIPE = 8
 # Each chart's share of the budget is some thousandths: of a thousand futures three would set a
 # limit, and from one draw to the next the jump's would differ by a fifth, the step's by a tenth.
 PATHS = 3_000
@@ -103,7 +104,7 @@ def chart(
 ) -> Charted:
     """Return the charts of scores; without jumps, all zero, where no night confirms another."""
     u = tamed(scores.u)
-    steps = likeliest_steps(u, scores.phi, two_sided=two_sided)
+    steps = likeliest_steps(u, scores.phi, two_sided=two_sided, weight=scores.weight)
     jumps = confirmed_jumps(scores.u, scores.ahead, two_sided=two_sided) * confirms
     return Charted(cusum(u, two_sided=two_sided), steps.z, jumps, steps.nights)
 
@@ -113,7 +114,7 @@ def chart_last(
 ) -> Charted:
     """Return the charts of the last night alone, T = 1."""
     u = tamed(scores.u)
-    step = latest_step(u, scores.phi, two_sided=two_sided)
+    step = latest_step(u, scores.phi, two_sided=two_sided, weight=scores.weight)
     jumps = confirmed_jumps(scores.u[-2:], scores.ahead[-2:], two_sided=two_sided) * confirms
     return Charted(cusum(u, two_sided=two_sided)[-1:], step.z, jumps[-1:], step.nights)
 
@@ -210,7 +211,8 @@ def innovations_correlation(
     """
     h = len(references)
     out = np.eye(h)
-    innovations = [fit_autoregression(x).innovations(x) for x in references]
+    means = [smoothed_reference(x) for x in references]
+    innovations = [fit_autoregression(x).innovations(x) for x in means]
     for i in range(h):
         for j in range(i):
             _, a, b = np.intersect1d(nights[i][1:], nights[j][1:], return_indices=True)

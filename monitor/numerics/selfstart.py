@@ -8,7 +8,7 @@ the night that is scored,
 with :math:`F_\nu` Student's law, :math:`\nu_t` its degrees of freedom and :math:`s_t` the error of
 the forecast, the fit's own included. Under no change the scores are standard normal whatever mean,
 deviation and autocorrelation truly are, nearly independent, and the reference goes on growing:
-little is lost to its shortness.
+little is lost to its shortness. What is foretold is the stream freed of its noise (`smoothing`).
 
 *Refused:* a reference fitted once and taken as it is for 91 nights. At 60 nights and phi = 0.8 the
 error of its mean and of phi adds up night after night, and a cumulative sum of such innovations
@@ -25,6 +25,7 @@ import numpy as np
 
 from monitor.arrays import BoolArray, FloatArray, IntArray
 from monitor.errors import DomainError
+from monitor.numerics.smoothing import smoothed, weight_of
 
 # A night that no continuation explains is not learnt from: a step would teach that steps are usual.
 STRANGE = 3.5
@@ -48,19 +49,21 @@ class Scores:
     ahead : ndarray
         Scores by what was foretold two nights before, the night between not looked at; 0 where
         either night is absent.
+    weight : ndarray of shape (c,)
+        Of tonight in the mean that is foretold; 1 where the stream itself is.
     """
 
     u: FloatArray
     phi: FloatArray
     deviation: FloatArray
     ahead: FloatArray
+    weight: FloatArray
 
 
 def predictive_scores(
     references: Sequence[FloatArray],
     future: FloatArray,
     *,
-    last: FloatArray | None = None,
     inflation: FloatArray | None = None,
     lost: IntArray | int = 0,
 ) -> Scores:
@@ -72,8 +75,6 @@ def predictive_scores(
         Consecutive values, oldest first.
     future : ndarray of shape (T, c)
         The nights to be scored. NaN: no such night; it is scored 0 and teaches nothing.
-    last : ndarray of shape (c,), optional
-        Values of the night before the first of them; else the references' last.
     inflation : ndarray of shape (T, c), optional
         Factor of each night's predictive variance, where a night is harder to foretell than those
         learnt from.
@@ -90,15 +91,18 @@ def predictive_scores(
     if min(t.n for t in taught) < fewest:
         raise DomainError(f"scores need {fewest} values, had {min(t.n for t in taught)}")
     T, c = future.shape
-    centre = np.broadcast_to([t.centre for t in taught], (c,))
-    y = np.asarray(future, dtype=np.float64) - centre
-    absent = np.isnan(y)
+    one = len(taught) == 1
+    weight = taught[0].weight if one else np.array([t.weight for t in taught])
+    x = np.broadcast_to([t.last for t in taught], (c,))
+    y = smoothed(
+        future - np.array([t.centre for t in taught]), weight, taught[0].last if one else x
+    )
     factor = np.ones((T, c)) if inflation is None else inflation
-    x = np.broadcast_to([t.last for t in taught], (c,)) if last is None else last - centre
     sums = np.stack([t.sums for t in taught], axis=1)
     if c > T:  # many streams side by side, as simulated ones are
-        return _by_night(y, absent, np.asarray(x), np.broadcast_to(sums, (6, c)), factor, lost)
-    return _at_once(y, absent, np.asarray(x), sums, factor, lost)
+        sums = np.broadcast_to(sums, (6, c))
+    score = _by_night if c > T else _at_once
+    return score(y, np.isnan(y), x, sums, factor, lost, np.broadcast_to(weight, (c,)))
 
 
 def _by_night(
@@ -108,6 +112,7 @@ def _by_night(
     sums: FloatArray,
     factor: FloatArray,
     lost: IntArray | int,
+    weight: FloatArray,
 ) -> Scores:
     u, phis, deviations, ahead = np.empty((4, *y.shape))
     before: _Forecast | None = None
@@ -119,14 +124,14 @@ def _by_night(
         if before is None:
             ahead[t] = 0.0
         else:
-            twice = _two_ahead(before, y[t], factor[t - 1], factor[t])
+            twice = _two_ahead(before, y[t - 1], y[t], factor[t - 1], factor[t], weight)
             ahead[t] = np.where(absent[t] | absent[t - 1], 0.0, twice)
-        phis[t], deviations[t] = told.phi, deviation
+        phis[t], deviations[t] = told.phi, deviation / weight
         learnt = ~absent[t] & ~_strange(now, told, factor[t])
         sums = sums + learnt * _terms(x, now)
         x = np.where(absent[t], x, y[t])
         before = told
-    return Scores(u, phis, deviations, ahead)
+    return Scores(u, phis, deviations, ahead, weight)
 
 
 def _at_once(
@@ -136,6 +141,7 @@ def _at_once(
     sums: FloatArray,
     factor: FloatArray,
     lost: IntArray | int,
+    weight: FloatArray,
 ) -> Scores:
     """Return the same, all nights of a stream together.
 
@@ -159,9 +165,9 @@ def _at_once(
         if not strange.any():
             ahead = np.zeros_like(u)
             earlier = _Forecast(*(part[:-1] for part in told))
-            twice = _two_ahead(earlier, y[1:], factor[:-1], factor[1:])
+            twice = _two_ahead(earlier, y[:-1], y[1:], factor[:-1], factor[1:], weight)
             ahead[1:] = np.where(absent[1:] | absent[:-1], 0.0, twice)
-            return Scores(u, told.phi, deviations, ahead)
+            return Scores(u, told.phi, deviations / weight, ahead, weight)
         struck = np.flatnonzero(strange.any(axis=0))
         first = np.argmax(strange, axis=0)[struck]
         teaches[first, struck] = False
@@ -170,10 +176,14 @@ def _at_once(
 
 @dataclass(frozen=True, slots=True)
 class _Taught:
-    """What a reference teaches: sums over its transitions about its mean, and its last value."""
+    """What a reference teaches: of its means about its centre the sums over transitions, the last.
+
+    `weight` is that of a night in the mean.
+    """
 
     n: int
     centre: float
+    weight: float
     last: float
     sums: FloatArray
 
@@ -184,8 +194,9 @@ def _taught(x: FloatArray) -> _Taught:
     size = max(1.0, float(np.abs(x).max(initial=0.0)))
     if len(x) < 2 or float(x[:-1].max() - x[:-1].min()) <= 1e-12 * size:
         raise DomainError("scores need a reference that moves; its values were all equal")
-    y = x - centre
-    return _Taught(len(x), centre, float(y[-1]), _terms(y[:-1], y[1:]).sum(axis=1))
+    weight = weight_of(x)
+    y = smoothed((x - centre)[:, None], weight, 0.0)[:, 0]
+    return _Taught(len(x), centre, weight, float(y[-1]), _terms(y[:-1], y[1:]).sum(axis=1))
 
 
 def _terms(x: FloatArray, y: FloatArray) -> FloatArray:
@@ -232,16 +243,26 @@ def _strange(y: FloatArray, told: _Forecast, factor: FloatArray) -> BoolArray:
     return np.asarray(np.abs(normal_score(z, told.dof)) >= STRANGE)
 
 
-def _two_ahead(told: _Forecast, y: FloatArray, between: FloatArray, now: FloatArray) -> FloatArray:
+def _two_ahead(
+    told: _Forecast,
+    last: FloatArray,
+    y: FloatArray,
+    between: FloatArray,
+    now: FloatArray,
+    weight: FloatArray,
+) -> FloatArray:
     """Return the scores of values two nights after the last that they are foretold from.
 
-    To first order in the errors of level and slope; `between` and `now` are the factors of either
+    To first order in the errors of level and slope; `last` is the night between, which the mean
+    `y` still holds a part of and is freed from; `between` and `now` are the factors of either
     night's variance.
     """
+    keep = 1.0 - weight
+    lasts = told.phi - keep  # of the night between
     next_away = told.value - told.mean
-    expected = told.level + told.phi * next_away
-    learnt = (1.0 + told.phi) ** 2 / told.n + (next_away + told.phi * told.away) ** 2 / told.Sxx
-    variance = told.noise * (now * (1.0 + learnt) + told.phi**2 * between)
+    expected = told.level + told.phi * next_away + keep * (last - told.value)
+    learnt = (1.0 + lasts) ** 2 / told.n + (next_away + lasts * told.away) ** 2 / told.Sxx
+    variance = told.noise * (now * (1.0 + learnt) + lasts**2 * between)
     return normal_score((y - expected) / np.sqrt(variance), told.dof)
 
 
