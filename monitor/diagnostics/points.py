@@ -1,6 +1,6 @@
 """The smile and the term structure at fixed places: vectors that nights can be compared by.
 
-Vols between places are read off straight lines, as in `smile`; nothing here looks back.
+Vols are read as in `smile`; nothing here looks back.
 """
 
 from __future__ import annotations

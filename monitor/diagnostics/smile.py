@@ -1,7 +1,13 @@
 r"""The smile without a model: what the market says of level, skew and curvature.
 
-Vols are read off straight lines between neighbouring mid vols in k. Flexible models follow a bent
-wing and stiff ones drown it; these numbers do neither.
+Vols are read off parabolas through the mid vols about a place, half a dozen of them and one
+deviation to expiry either way at the least. Flexible models follow a bent wing and stiff ones drown
+it; these numbers do neither.
+
+*Refused:* straight lines between neighbouring mids. Where half of the strikes have no quote they
+lie higher at the money by .98, .70, .46 vol points at 7, 30 and 90 days (ETH in the sandbox),
+parabolas by .50, .24 and .18; a spot that falls makes strikes sparse as well. What an expiry is out
+of line by stirs from night to night by 12 and 16 for 17 and 24 basis points (BTC, ETH).
 """
 
 from __future__ import annotations
@@ -17,12 +23,15 @@ from monitor.conventions import expiry_label
 from monitor.diagnostics.base import CHAIN, Evidence, Metric, Outcome, metric
 from monitor.diagnostics.places import call_delta
 from monitor.market.quotes import Quotes
+from monitor.numerics.local import local_parabola
 from monitor.outcome import Rejection
 from monitor.pricing.black import black_price
 
 TAU_30D = 30.0 / 365.0
 _DELTAS = {"25": 0.25, "10": 0.10}
-_FINE = 400  # points of a slice's fine grid in k
+_FINE = 100  # points of a slice's fine grid in k
+_REACH = 1.0  # of a parabola, in deviations to expiry
+_FEWEST = 4  # quotes that parabolas are laid through
 # The index comes as closing values of whole hours that are stamped with their beginning.
 _DVOL_MAX_AGE_MS = 2 * 3_600_000
 
@@ -40,7 +49,15 @@ class SliceSmile:
         """Return vol and noise at `k`, or None outside the quoted range."""
         if not self.k[0] <= k <= self.k[-1]:
             return None
-        return float(np.interp(k, self.k, self.iv)), float(np.interp(k, self.k, self.noise))
+        vol, noise = self._read(np.array([k]))
+        return float(vol[0]), float(noise[0])
+
+    def _read(self, k: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return vols and their noise inside the quoted range."""
+        if len(self.k) < _FEWEST:
+            return np.interp(k, self.k, self.iv), np.interp(k, self.k, self.noise)
+        deviation = float(np.interp(0.0, self.k, self.iv)) * np.sqrt(self.tau)
+        return local_parabola(self.k, self.iv, self.noise, k, reach=_REACH * deviation)
 
     def k_of_call_delta(self, delta: float) -> float | None:
         """Return the k at which a call has this forward delta; None outside the quoted range."""
@@ -51,7 +68,7 @@ class SliceSmile:
     def _by_delta(self) -> tuple[FloatArray, FloatArray]:
         """Return rising deltas of calls and their k, one curve for all deltas asked for."""
         fine = np.linspace(self.k[0], self.k[-1], _FINE)
-        deltas = call_delta(fine, np.interp(fine, self.k, self.iv) * np.sqrt(self.tau))
+        deltas = call_delta(fine, self._read(fine)[0] * np.sqrt(self.tau))
         # Delta falls with k wherever the smile has no arbitrage; sorting keeps a bad one defined.
         order = np.argsort(deltas)
         return deltas[order], fine[order]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from monitor.diagnostics.base import CHAIN
 from monitor.diagnostics.drift_rules import DriftRules
 from monitor.diagnostics.headlines import EXPIRY_GAP, LEVEL, SMILE_HEADLINES
+from monitor.diagnostics.points import GAP
 from monitor.market.snapshot import Snapshot
 from monitor.numerics.charts import LEAST
 from monitor.verdict import feed
@@ -55,9 +56,11 @@ def _smile(numbers: Numbers, rules: JudgementRules, drift: DriftRules) -> Iterat
             known = now is not None and usual is not None
             words = f"{headline} at 30 days {now:.4f}, usually {usual:.4f}" if known else headline
             severity, cause = Severity.INFO, Cause.MARKET
-            moved = now - usual if now is not None and usual is not None else None
+            moved = _beyond_usual(headline, numbers, drift)
         else:
             cause = Cause.MISSPECIFICATION
+            if headline == EXPIRY_GAP:  # charted by its cube root, told in vol
+                moved = _beyond_usual(GAP, numbers, drift)
             words = _words(headline, moved, numbers)
             lasting = numbers.streak(Kind.DRIFT, "smile_change_score", score.scope) + LEAST
             material = moved is not None and abs(moved) >= rules.material_iv
@@ -76,6 +79,12 @@ def _smile(numbers: Numbers, rules: JudgementRules, drift: DriftRules) -> Iterat
             f"{words}: {score.value:+.1f} limits",
             _worth(headline, moved, numbers),
         )
+
+
+def _beyond_usual(metric: str, numbers: Numbers, drift: DriftRules) -> float | None:
+    """Return how far a number of the chain lies from its usual value, in its own unit."""
+    now, usual = numbers.get(metric), numbers.usual(metric, drift)
+    return now - usual if now is not None and usual is not None else None
 
 
 def _words(headline: str, moved: float | None, numbers: Numbers) -> str:

@@ -26,7 +26,7 @@ from monitor.assessment import Rules
 from monitor.conventions import MS_PER_DAY
 from monitor.diagnostics.base import CHAIN, Evidence, History, Series, SeriesKey
 from monitor.diagnostics.charting import OF_SMILE, group_of
-from monitor.diagnostics.headlines import SMILE_HEADLINES
+from monitor.diagnostics.headlines import BLUR, EXPIRY_GAP, SMILE_HEADLINES
 from monitor.diagnostics.points import (
     GAP,
     SMILE,
@@ -52,7 +52,7 @@ SOURCES = (
     *((SMILE, scope) for scope in SMILE_SCOPES),
     *((TERM, scope) for scope in TERM_SCOPES),
     (GAP, CHAIN),
-    ("width_iv", CHAIN),
+    *BLUR,
 )
 # What blinds the desk is no matter of the smile's, nor what is wrong with its own solver.
 ELSEWHERE = ("data", "calibration")
@@ -81,6 +81,7 @@ def read(quotes: Quotes) -> FloatArray:
         out[12] = max(abs(g) for g in gaps.values())
     if quotes.n:
         out[13] = float(np.median(quotes.iv_ask - quotes.iv_bid))
+        out[14] = sum(r.stage == "quote" for r in quotes.rejections) / quotes.n_selected
     return out
 
 
@@ -122,7 +123,6 @@ def charted(shown: Shown, tick: Callable[[], None]) -> Charted:
     at = np.arange(T, dtype=np.int64) * MS_PER_DAY
     score = np.zeros((T, len(NAMES)))
     red = np.zeros_like(score)
-    limits: dict[str, Any] = {}
     for t in range(SPAN.learnt, T):
         series: dict[SeriesKey, Series] = {}
         for i, source in enumerate(SOURCES):
@@ -146,11 +146,14 @@ def charted(shown: Shown, tick: Callable[[], None]) -> Charted:
         for name, found in group_of(evidence).found.items():
             i, stream = NAMES.index(name), found.stream
             score[t, i] = found.score
-            away = abs(stream.tonight - float(np.median(stream.taught)))
+            # One expiry's is charted by its cube root, and told in vol.
+            own, taught = stream.tonight, stream.taught
+            if name == EXPIRY_GAP:
+                own, taught = shown.values[t, 12], shown.values[stream.reference.nights, 12]
+            away = abs(own - float(np.median(taught)))
             settled = len(stream.reference) >= rules.drift.settled_nights
             material = away >= rules.judgement.material_iv
             red[t, i] = abs(found.score) > 1.0 and settled and material
-            limits[name] = found.limits
     tick()
     rest = slice(SPAN.learnt, None)
     return Charted(shown.world, shown.seed, shown.underlying, score[rest], red[rest])
