@@ -278,4 +278,5 @@ def test_a_raised_left_wing_moves_the_left_wing_of_a_model_that_cannot_follow():
     # Tonight's fit gives way on the left and pays on the other side: the model-free smile does not.
     assert change("bias_iv", "black", "wing:put") < change("bias_iv", "black", "wing:call") - 0.02
     assert change("rr25", None, "chain") < -0.02
-    assert abs(change("atm_iv", None, "chain")) < 1e-6
+    # The parabola that is read at the money reaches to the foot of the cliff.
+    assert abs(change("atm_iv", None, "chain")) < 0.004

@@ -135,7 +135,9 @@ def _streams(
         rows = values if absent else np.vstack([values, np.array(tonight, dtype=np.float64)])
         try:
             charted = headline.chart(rows, reference)
-            law = fit_autoregression(smoothed_reference(charted.value[reference.nights]))
+            taught = charted.value[reference.nights]
+            fit_autoregression(taught)  # refuses what leaves no innovations
+            law = fit_autoregression(smoothed_reference(taught))
         except (DomainError, np.linalg.LinAlgError) as error:
             missing[headline.name] = ("no_reference", str(error))
             continue
@@ -144,8 +146,7 @@ def _streams(
             charted = Charted(
                 np.append(charted.value, np.nan), np.append(charted.inflation, 1.0), charted.lost
             )
-        at = reference.nights
-        version = version_of(nights[at], charted.value[at])
+        version = version_of(nights[reference.nights], taught)
         made.append(Stream(headline, nights, charted, reference, law, version))
     return made, missing
 

@@ -30,6 +30,7 @@ from monitor.models.coupled import CoupledSlices
 from monitor.models.slices import Rows
 
 RHO_MAX = 0.999
+_LEAN = (1.0 + RHO_MAX) / (1.0 - RHO_MAX)  # of one wing over the other, at most
 PSI_MIN = 1e-6
 SLOPE_MAX = 4.0 * (1.0 - 1e-6)  # strictly below Lee's bound
 _TINY = 1e-300
@@ -111,10 +112,9 @@ class Ssvi(CoupledSlices):
 
     def constraints(self, m: int) -> tuple[FloatArray, FloatArray]:
         g, u, d = (np.eye(3 * m)[i::3] for i in range(3))
-        lean = (1.0 + RHO_MAX) / (1.0 - RHO_MAX)
         rising = [a[1:] - a[:-1] for a in (g, u, d)]
         density = [4.0 * g - u, 4.0 * g - d]
-        inside = [u - d / lean, d - u / lean]
+        inside = [u - d / _LEAN, d - u / _LEAN]
         # What does not fall is bounded by its ends.
         ends = [-u[-1:], -d[-1:], u[:1] + d[:1]]
         A = np.concatenate([*rising, *density, *inside, *ends])
@@ -127,7 +127,9 @@ class Ssvi(CoupledSlices):
         g = np.maximum.accumulate(y[:, 0])
         u, d = (np.maximum.accumulate(a) for a in y[:, 1:].T)
         top = np.minimum(4.0 * g, SLOPE_MAX)
-        return np.stack([g, np.minimum(u, top), np.minimum(d, top)], axis=1)
+        # The lesser of what does not fall does not fall.
+        u = np.minimum(np.minimum(u, top), _LEAN * d)
+        return np.stack([g, u, np.minimum(np.minimum(d, top), _LEAN * u)], axis=1)
 
 
 # The parabola of a start looks at this many deviations around the money.

@@ -14,7 +14,11 @@ It is worth more than limits that allow for noise. Scored as first-order autoreg
 two wings, thirty seeds of two coins, reach within 91 quiet nights in one of twenty cumulative sums
 of 11.2 and 11.0 and steps of 4.2; scored so 7.7 to 8.1 and 3.9, and at limits of that size .87 for
 .63 (sum) and all for .98 (step) of put wings off by one vol point are found within five nights.
-*Refused:* the one weight of the highest likelihood, which sixty nights do not know.
+Streams of phi = .85 and .9 under noise of .4 and .5 of the variance, 60 nights, raise a false alarm
+at .221 stated in .28 and .33 of 91 nights, .38 and .40 scored as they are.
+*Refused:* the one weight of the highest likelihood, which sixty nights do not know; odds of one
+half on no noise at all, with which those are .30 and .36. Streams that have none raise .21 and .17
+either way (phi = 0, .8), and their scores keep a correlation of .09 from night to night, or of .06.
 
 References
 ----------
@@ -39,7 +43,7 @@ def weight_of(reference: FloatArray) -> float:
     """Return the weight of tonight in the mean that a reference calls for, from 0.4 to 1.
 
     The average of `WEIGHTS`, each as likely as its autoregression's residuals make it: normal
-    innovations, the level, phi and the scale as fitted.
+    innovations, level, phi and scale as fitted, even odds.
 
     Parameters
     ----------

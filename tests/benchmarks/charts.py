@@ -3,6 +3,7 @@
     python -m tests.benchmarks.charts                     500 references a cell: 25 minutes
     python -m tests.benchmarks.charts --references 100
     python -m tests.benchmarks.charts --joint             headlines together, and models of a market
+    python -m tests.benchmarks.charts --noise             noise on top of what wanders
     python -m tests.benchmarks.charts --ewma              step and cumulative sum against a mean
 
 Streams are autoregressions of first order. For each of many references of `n` nights the limits are
@@ -138,16 +139,24 @@ def false_alarms(
     headlines: int = 1,
     rho: float = 0.0,
     df: float | None = None,
+    noise: float = 0.0,
     futures: int = 200,
     paths: int = 1_000,
     seed: int = 7,
 ) -> FloatArray:
-    """Return the chance of an alarm within the horizon for each of many references, no change."""
+    """Return the chance of an alarm within the horizon for each of many references, no change.
+
+    `noise` of tonight alone is that share of the variance.
+    """
     rng, out = np.random.default_rng(seed), []
+    deviation = np.sqrt(noise / (1.0 - noise) / (1.0 - phi * phi))
     for _ in range(references):
         past = streams(rng, n, 1, headlines, phi=phi, rho=rho, df=df)[:, :, 0]
-        limits = limits_of(past, p, rng, paths)
         future = streams(rng, HORIZON, futures, headlines, phi=phi, rho=rho, df=df, start=past[-1])
+        if noise:
+            past = past + deviation * rng.standard_normal(past.shape)
+            future = future + deviation * rng.standard_normal(future.shape)
+        limits = limits_of(past, p, rng, paths)
         out.append(np.mean(scores_of(past, future, limits).max(axis=0) > 1.0))
     return np.array(out)
 
@@ -239,6 +248,20 @@ def _cells(references: int) -> None:
             print(f"{n:4d}  {phi:4.1f}   {cells}", flush=True)
 
 
+def _noise(references: int) -> None:
+    print(f"Chance of an alarm within {HORIZON} nights, noise on what wanders: mean, 10-90 %")
+    for n in (60, 120):
+        for phi, noise in ((0.85, 0.2), (0.85, 0.4), (0.9, 0.5)):
+            for p in (DESK, STREAM):
+                chance = false_alarms(n, phi, references=references, noise=noise, p=p)
+                low, high = spread(chance)
+                print(
+                    f"{n:4d}  phi {phi:.2f}  noise {noise:.1f}  stated {p:.3f}   "
+                    f"{np.mean(chance):.3f}   {low:.3f} to {high:.3f}",
+                    flush=True,
+                )
+
+
 def _joint(references: int) -> None:
     print(f"Three headlines together, n = 60, phi = 0.5, stated {DESK:.3f}: mean, 10-90 %")
     for rho in (0.0, 0.5, 0.9):
@@ -288,8 +311,10 @@ def main() -> None:
     parser.add_argument("--references", type=int, default=500)
     parser.add_argument("--joint", action="store_true")
     parser.add_argument("--ewma", action="store_true")
+    parser.add_argument("--noise", action="store_true")
     asked = parser.parse_args()
-    (_rivals if asked.ewma else _joint if asked.joint else _cells)(asked.references)
+    tables = ((asked.ewma, _rivals), (asked.joint, _joint), (asked.noise, _noise), (True, _cells))
+    next(table for wanted, table in tables if wanted)(asked.references)
 
 
 if __name__ == "__main__":

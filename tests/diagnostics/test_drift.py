@@ -223,7 +223,7 @@ CHARTS = (
 def test_evidence_and_distances_grow_with_a_shift_and_stay_small_without_one(prefix):
     who, headline = WHOSE[prefix]
     past = quiet(72, seed=4)
-    shifted = np.concatenate([past[:60], 1.8 * past[60:]])
+    shifted = np.concatenate([past[:60], 2.2 * past[60:]])
 
     def said(name, nights):
         at = night(nights, nights[-1], headline=headline, who=who)
@@ -238,7 +238,7 @@ def test_evidence_and_distances_grow_with_a_shift_and_stay_small_without_one(pre
     # On its second night: charts learn on, and a shift of twelve nights ago is hardly news.
     assert abs(said("change_score", past)) < 1.0 < said("change_score", shifted[:62])
     grown = said("change_size", shifted) - said("change_size", past)
-    assert grown == pytest.approx(math.log(1.8))
+    assert grown == pytest.approx(math.log(2.2))
 
 
 @pytest.mark.parametrize("prefix", WHOSE)

@@ -81,6 +81,7 @@ def smile_night(*, step=(0, 0, 0, 0, 0), level=0.0, lifted=None, seed=8):
         **{("smile_point_iv", s): points[:, i] for i, s in enumerate(SMILE_SCOPES)},
         **{("term_point_iv", s): terms[:, i] for i, s in enumerate(TERM_SCOPES)},
         ("width_iv", "chain"): np.full(n, 0.01),
+        ("rejected_share", "chain"): np.full(n, 0.1),
     }
     past = {(None, *k): Series(DAY * np.arange(n - 1), v[:-1]) for k, v in columns.items()}
     now = {(None, *k): float(v[-1]) for k, v in columns.items()}

@@ -20,7 +20,8 @@ from monitor.models import MODELS
 
 PUT, CALL, SHORT, MIDDLE, EXPIRY = SMILE_HEADLINES
 AT = Reference(np.arange(60), 60)
-WIDTH = np.full((80, 1), 0.01)
+# Median width, and the share of quotes that are rejected.
+BLUR = np.tile([0.01, 0.1], (80, 1))
 
 
 def smiles(n=80, seed=1):
@@ -41,8 +42,8 @@ def terms(n=80, seed=2, days=TERM_DAYS):
     return np.sqrt(0.3 + (v0 - 0.3) * decay) + 0.0005 * rng.standard_normal((n, len(days)))
 
 
-def charted(headline, points, width=WIDTH):
-    return headline.chart(np.hstack([points, width]), AT)
+def charted(headline, points, blur=BLUR):
+    return headline.chart(np.hstack([points, blur]), AT)
 
 
 @pytest.mark.parametrize(
@@ -75,19 +76,30 @@ def test_a_move_such_as_the_reference_never_saw_is_foretold_the_worse():
     plain = smiles()
     wild = plain.copy()
     wild[70:] += 0.4
-    inflation = charted(PUT, wild).inflation
+    inflation, usual = charted(PUT, wild).inflation, charted(PUT, plain).inflation
     assert inflation[70] > 5.0
-    assert inflation[71] == pytest.approx(charted(PUT, plain).inflation[71])
     assert np.all(inflation >= 1.0)
+    # The nights after the move are foretold at a level that the reference never saw.
+    far = 0.4**2 / np.sum(np.diff(plain[:60].mean(axis=1)) ** 2)
+    np.testing.assert_allclose((inflation - usual)[71:], far, rtol=0.3)
 
 
-def test_quotes_three_times_as_wide_make_a_night_three_times_as_hard_to_foretell():
-    width = WIDTH.copy()
-    width[75] = 0.03
+def test_a_level_such_as_the_reference_saw_is_foretold_as_well_as_ever():
+    plain = smiles()
+    moved = plain.copy()
+    moved[70:] = plain[70:].mean() + 0.5 * (plain[70:] - plain[70:].mean())
+    inflation = charted(PUT, moved).inflation
+    np.testing.assert_allclose(inflation[71:], 1.0, atol=0.3)
+
+
+def test_wide_and_missing_quotes_make_a_night_harder_to_foretell():
+    blur = BLUR.copy()
+    blur[75, 0], blur[76, 1] = 0.03, 0.55
     points = smiles()
-    ratio = charted(PUT, points, width).inflation / charted(PUT, points).inflation
-    assert ratio[75] == pytest.approx(9.0)
-    np.testing.assert_allclose(np.delete(ratio, 75), 1.0)
+    ratio = charted(PUT, points, blur).inflation / charted(PUT, points).inflation
+    assert ratio[75] == pytest.approx(9.0)  # three times the width
+    assert ratio[76] == pytest.approx(16.0)  # twice the distance, four times as far off
+    np.testing.assert_allclose(np.delete(ratio, [75, 76]), 1.0)
 
 
 def test_a_jump_of_spot_variance_bends_no_term_structure():
@@ -121,14 +133,16 @@ def test_each_tenor_answers_for_itself_and_does_not_page():
         np.testing.assert_allclose(found, 0.01, rtol=0.3)
 
 
-def test_an_expiry_out_of_line_is_charted_in_vol_and_wider_quotes_excuse_it():
+def test_an_expiry_out_of_line_is_charted_by_its_cube_root_and_what_blurs_it_excuses_it():
     gap = 0.003 + 0.001 * np.abs(np.random.default_rng(5).standard_normal((80, 1)))
-    width = WIDTH.copy()
-    width[75] = 0.02
-    found = charted(EXPIRY, gap, width)
-    np.testing.assert_array_equal(found.value, gap[:, 0])
-    assert found.inflation[75] == pytest.approx(4.0)
-    np.testing.assert_allclose(np.delete(found.inflation, 75), 1.0)
+    blur = BLUR.copy()
+    blur[75], blur[76] = [0.02, 0.1], [0.01, 0.55]
+    found = charted(EXPIRY, gap, blur)
+    expected = gap[:, 0].copy()
+    expected[75] /= 2.0
+    expected[76] /= 4.0
+    np.testing.assert_allclose(found.value, np.cbrt(expected))
+    np.testing.assert_array_equal(found.inflation, 1.0)
     assert not EXPIRY.two_sided  # an expiry that falls into line is no news
 
 

@@ -111,11 +111,14 @@ def test_a_night_counts_in_full_up_to_two_and_never_more_than_four():
     np.testing.assert_allclose(tamed(u), expected)
 
 
-def slow_step(u, phi, two_sided):
+def slow_step(u, phi, two_sided, weight):
     """Return the largest least-squares step of the last nights, onset by onset, by `lstsq`."""
     best, lasted = 0.0, 0
     for k in range(LEAST, min(WINDOW, len(u)) + 1):
-        signature = np.append(1.0, 1.0 - phi[len(u) - k + 1 :])
+        signature = [1.0]
+        for at in range(len(u) - k + 1, len(u)):
+            signature.append(1.0 - phi[at] + (1.0 - weight) * signature[-1])
+        signature = np.array(signature)
         size = np.linalg.lstsq(signature[:, None], u[-k:], rcond=None)[0][0]
         z = size * np.sqrt(np.sum(signature**2))
         if (abs(z) if two_sided else z) > abs(best):
@@ -127,10 +130,11 @@ def slow_step(u, phi, two_sided):
 def test_the_likeliest_step_is_that_of_least_squares_onset_by_onset(two_sided):
     rng = np.random.default_rng(5)
     u, phi = rng.standard_normal((30, 4)), rng.uniform(-0.3, 0.9, (30, 4))
-    found = likeliest_steps(u, phi, two_sided=two_sided)
+    weight = np.array([1.0, 0.8, 0.55, 0.4])
+    found = likeliest_steps(u, phi, two_sided=two_sided, weight=weight)
     for t in range(30):
         for j in range(4):
-            z, nights = slow_step(u[: t + 1, j], phi[: t + 1, j], two_sided)
+            z, nights = slow_step(u[: t + 1, j], phi[: t + 1, j], two_sided, weight[j])
             assert found.z[t, j] == pytest.approx(z, abs=1e-12)
             assert found.nights[t, j] == nights
 
@@ -140,8 +144,9 @@ def test_the_latest_step_is_the_last_of_all_nights_to_the_last_bit(nights):
     rng = np.random.default_rng(nights)
     u, phi = rng.standard_normal((nights, 5)), rng.uniform(-0.3, 0.9, (nights, 5))
     two_sided = np.array([True, False, True, False, False])
-    every = likeliest_steps(u, phi, two_sided=two_sided)
-    last = latest_step(u, phi, two_sided=two_sided)
+    weight = np.array([1.0, 0.8, 0.55, 0.4, 1.0])
+    every = likeliest_steps(u, phi, two_sided=two_sided, weight=weight)
+    last = latest_step(u, phi, two_sided=two_sided, weight=weight)
     np.testing.assert_array_equal(last.z, every.z[-1:])
     np.testing.assert_array_equal(last.nights, every.nights[-1:])
 

@@ -276,13 +276,14 @@ def test_a_bent_term_structure_names_the_likeliest_place(steps, place):
 def test_an_expiry_out_of_line_is_named_and_worth_its_own_vega():
     values = {
         "smile_change_score@headline:expiry_gap": 1.5,
-        "smile_change_size@headline:expiry_gap": 0.015,
+        "smile_change_size@headline:expiry_gap": 0.11,
         "term_gap_iv@chain": 0.019,
         "term_gap_iv@expiry:2026-03-27": -0.011,
         "term_gap_iv@expiry:2026-04-24": 0.019,
         "book_vega_usd@expiry:2026-04-24": -4e6,
     }
-    (finding,) = market_judged(values).findings
+    # Charted by its cube root; told, and worth, by its vol beyond the usual one.
+    (finding,) = market_judged(values, usual={"term_gap_iv": 0.004}).findings
     expected = "one expiry out of line +1.50 vol points, 2026-04-24: +1.5 limits"
     assert (finding.message, finding.severity) == (expected, Severity.RED)
     assert finding.usd == pytest.approx(60_000.0)
