@@ -41,10 +41,9 @@ def smile_points(quotes: Quotes) -> FloatArray | None:
     """Return the mean smile's vols at `DELTAS`, shape (5,); None where the quotes do not reach."""
     read = []
     for smile in slices(quotes):
-        at = [smile.k_of_call_delta(delta) for delta in DELTAS.values()]
-        points = [smile.at(k) for k in at if k is not None]
-        if len(points) == len(DELTAS) and all(p is not None for p in points):
-            read.append((smile.tau, *(p[0] for p in points if p is not None)))
+        points = [p for d in DELTAS.values() if (p := smile.at_call_delta(d)) is not None]
+        if len(points) == len(DELTAS):
+            read.append((smile.tau, *(vol for vol, _ in points)))
     if len(read) < 2:
         return None
     table = np.array(read)
@@ -57,7 +56,7 @@ def smile_points(quotes: Quotes) -> FloatArray | None:
 @lru_cache(maxsize=4)
 def term_points(quotes: Quotes) -> FloatArray | None:
     """Return at-the-money vols at `TERM_DAYS`, shape (7,); None where the quotes do not reach."""
-    known = [(s.tau, at[0]) for s in slices(quotes) if (at := s.at(0.0)) is not None]
+    known = [(s.tau, at[0]) for s in slices(quotes) if (at := s.money) is not None]
     if len(known) < 3:
         return None
     tau, vol = np.array(known).T
@@ -89,7 +88,7 @@ def term_gaps(quotes: Quotes) -> dict[int, float]:
     usual = float(np.median([len(s.k) for _, s in smiles])) if smiles else 0.0
     fewest = max(_THINNEST * usual, _FEWEST_QUOTES)
     drawn = [
-        (j, s.tau, at[0]) for j, s in smiles if len(s.k) >= fewest and (at := s.at(0.0)) is not None
+        (j, s.tau, at[0]) for j, s in smiles if len(s.k) >= fewest and (at := s.money) is not None
     ]
     if len(drawn) <= _FEWEST_OTHERS:
         return {}

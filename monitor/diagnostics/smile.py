@@ -45,13 +45,6 @@ class SliceSmile:
     iv: FloatArray
     noise: FloatArray
 
-    def at(self, k: float) -> tuple[float, float] | None:
-        """Return vol and noise at `k`, or None outside the quoted range."""
-        if not self.k[0] <= k <= self.k[-1]:
-            return None
-        vol, noise = self._read(np.array([k]))
-        return float(vol[0]), float(noise[0])
-
     def _read(self, k: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return vols and their noise inside the quoted range."""
         if len(self.k) < _FEWEST:
@@ -59,19 +52,30 @@ class SliceSmile:
         deviation = float(np.interp(0.0, self.k, self.iv)) * np.sqrt(self.tau)
         return local_parabola(self.k, self.iv, self.noise, k, reach=_REACH * deviation)
 
-    def k_of_call_delta(self, delta: float) -> float | None:
-        """Return the k at which a call has this forward delta; None outside the quoted range."""
-        deltas, at = self._by_delta
-        return float(np.interp(delta, deltas, at)) if deltas[0] <= delta <= deltas[-1] else None
+    @cached_property
+    def money(self) -> tuple[float, float] | None:
+        """Vol and noise at the forward, or None outside the quoted range."""
+        if not self.k[0] <= 0.0 <= self.k[-1]:
+            return None
+        vol, noise = self._read(np.zeros(1))
+        return float(vol[0]), float(noise[0])
+
+    def at_call_delta(self, delta: float) -> tuple[float, float] | None:
+        """Return vol and noise where a call has this forward delta, or None likewise."""
+        deltas, vol, noise = self._by_delta
+        if not deltas[0] <= delta <= deltas[-1]:
+            return None
+        return float(np.interp(delta, deltas, vol)), float(np.interp(delta, deltas, noise))
 
     @cached_property
-    def _by_delta(self) -> tuple[FloatArray, FloatArray]:
-        """Return rising deltas of calls and their k, one curve for all deltas asked for."""
+    def _by_delta(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return rising deltas of calls, and vol and noise there: one curve for all asked for."""
         fine = np.linspace(self.k[0], self.k[-1], _FINE)
-        deltas = call_delta(fine, self._read(fine)[0] * np.sqrt(self.tau))
+        vol, noise = self._read(fine)
+        deltas = call_delta(fine, vol * np.sqrt(self.tau))
         # Delta falls with k wherever the smile has no arbitrage; sorting keeps a bad one defined.
         order = np.argsort(deltas)
-        return deltas[order], fine[order]
+        return deltas[order], vol[order], noise[order]
 
 
 @lru_cache(maxsize=4)
@@ -86,15 +90,13 @@ def slices(quotes: Quotes) -> tuple[SliceSmile, ...]:
 
 def read_smile(smile: SliceSmile, kind: str) -> tuple[float, float] | None:
     """Return one smile number with its noise: ``atm``, ``rr25``, ``bf25``, ``rr10``, ``bf10``."""
-    atm = smile.at(0.0)
+    atm = smile.money
     if kind == "atm" or atm is None:
         return atm
     delta = _DELTAS[kind[2:]]
-    k_call, k_put = smile.k_of_call_delta(delta), smile.k_of_call_delta(1.0 - delta)
-    if k_call is None or k_put is None:
+    call, put = smile.at_call_delta(delta), smile.at_call_delta(1.0 - delta)
+    if call is None or put is None:
         return None
-    call, put = smile.at(k_call), smile.at(k_put)
-    assert call is not None and put is not None
     if kind.startswith("rr"):
         return call[0] - put[0], float(np.hypot(call[1], put[1]))
     wings = 0.5 * (call[0] + put[0]) - atm[0]
