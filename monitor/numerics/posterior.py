@@ -4,11 +4,8 @@ r"""What a reference leaves possible: the posterior of a stationary autoregressi
 
 What is measured is what wanders and the noise of tonight's mids on top of it. Such a stream is no
 autoregression: what the noise adds, the next night takes back, :math:`\theta < 0`. It looks less
-persistent from night to night than it is from week to week, and limits that know autoregressions
-alone are left .53 of the time where .22 is stated (60 nights, phi = .85, two fifths of the variance
-noise; now .38), and the smile's own at .041 stated in 9 of 25 worlds where nothing happens (now 6).
-What is left is the price of sixty nights, which hardly tell: with odds of .6 on noise it is 4 of
-25, and one put wing of six by one vol point is not found any more.
+persistent from night to night than it is from week to week. It is scored freed of that noise, as
+far as sixty nights show it (`smoothing`); what they leave open the limits allow for here.
 
 The likelihood is that of the whole reference, its first value included. The prior is flat in c and
 in the log of the scale, and Jeffreys' in phi, (1 - phi^2)^(-1/2). Of it, the flat prior and the one

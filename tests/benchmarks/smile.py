@@ -1,12 +1,32 @@
 """What the smile's charts find and make up over many markets; a command, not a test.
 
-    python -m tests.benchmarks.smile                 30 seeds of two coins: 25 minutes on two cores
+    python -m tests.benchmarks.smile                 30 seeds of two coins: 8 minutes on two cores
     python -m tests.benchmarks.smile --seeds 4
     python -m tests.benchmarks.smile --values FILE   keep what nights show, or chart what was kept
 
 No model is fitted, so that hundreds of quiet nights a world are had where `misspec prove` has a
 few: chains are made as there, read as a night reads them and charted by the desk's own charts, for
 one stream of six. A page is a red finding of the smile that was not one in the nights before.
+
+Measured on 29 November 2026, 8 minutes on two cores. Seeds 0 to 29, by which the reading, the scale
+of the gap and the allowance for a far level were chosen; and 30 to 59 (``--first-seed 30``), by
+which nothing was. False pages, 5,760 nights a world, stated one in 2,190:
+
+    seeds        calm   calm-rich   wandering   all            95 % interval of nights between
+    0 to 29         4           0           3   7 in 17,280    1,198 to 6,140
+    30 to 59        0           4           2   6 in 17,280    1,323 to 7,847
+
+Runs with any alarm within 91 nights, red or amber: .061 and .056 of 180, .041 stated. Found within
+the nights allowed, of 60 (seeds 0 to 29, 30 to 59); in worlds that no rival describes, last:
+
+    put wing by 1 vol point     57  57     1   2        one expiry shifted      58  58    54  52
+    put wing by 2 vol points    59  59     8   5        term structure bent     59  59     4   4
+    correlation flips           60  60     2   2        vol of vol doubles      60  60     3   3
+    jumps switched on           60  59     0   1
+
+Red pages within ten nights of listing days, holidays, halved quotes, tripled spreads and a level up
+by 40 %, 600 runs of each thirty seeds: 2 and 6. Before, with straight lines, scores of the
+values themselves and the gap as it is: 35 false pages, one in 494 nights, and 78 of those 600.
 """
 
 from __future__ import annotations
