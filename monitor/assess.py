@@ -47,6 +47,7 @@ from monitor.verdict.market import MARKET, judge_market
 from monitor.verdict.numbers import Numbers
 
 _NOT_IN_INVENTORY = ModelUse("benchmark")
+_QUOTES_A_PARAMETER = 2  # of a slice that is carried into the next night, at the least
 
 
 def run_of(snapshot: Snapshot, past: Past, rules: Rules, *, stream: Stream, slot: str) -> Run:
@@ -310,10 +311,16 @@ def _evidence_on(chain: Evidence, model: Model, fit: Fit, night: Night, rules: R
 
 
 def _carried(history: History, model: Model, grid: Grid) -> np.ndarray | None:
-    past = history.fits.get(model.name)
+    past, last = history.fits.get(model.name), history.last_chain
     if past is None:
         return None
-    carried = model.carry(past.params, past.expiry_ms, past.tau, grid)
+    params = past.params
+    if model.per_expiry and last is not None and last.as_of_ms == past.as_of_ms:
+        # What was drawn through a handful of quotes, an expiry newly listed, foretells no others.
+        p = len(model.parameters)
+        n_quotes = np.array([np.sum(last.expiry_ms == expiry) for expiry in past.expiry_ms])
+        params = np.where(np.repeat(n_quotes, p) >= _QUOTES_A_PARAMETER * p, params, np.nan)
+    carried = model.carry(params, past.expiry_ms, past.tau, grid)
     return carried if np.isfinite(carried).any() else None
 
 

@@ -247,6 +247,21 @@ def test_a_fit_stored_by_a_release_with_other_parameters_is_no_last_night(two, t
     assert {m.model for m in found.metrics if m.metric == "frozen_rmse_iv"} == {"black"}
 
 
+def test_a_slice_drawn_through_a_handful_of_quotes_is_not_carried_into_the_next_night(tomorrow):
+    front = CHAIN.expiry_ms == CHAIN.expiry_ms.min()
+    # Of its strikes, 78,900 to 102,700, seven are quoted on the first night.
+    few = front & (np.abs(CHAIN.strike - 90_000.0) > 4_000.0)
+    thin = replace(CHAIN, bid=np.where(few, np.nan, CHAIN.bid))
+    known = []
+    for first in (CHAIN, thin):
+        past = remember(NO_MEMORY, one_night(first)).past
+        found = one_night(tomorrow, past, slot="2026-01-11")
+        of_chain = [m for m in found.metrics if (m.metric, m.scope) == ("frozen_rmse_iv", "chain")]
+        known.append({m.model: m.n for m in of_chain})
+    # Too few for the five parameters of a slice of SVI, and enough for the one of Black's.
+    assert known == [{"black": 63, "svi": 63}, {"black": 63, "svi": 42}]
+
+
 # A story ----------------------------------------------------------------------------------------
 
 

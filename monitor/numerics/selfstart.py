@@ -234,13 +234,16 @@ class _Forecast(NamedTuple):
 
 
 def _strange(y: FloatArray, told: _Forecast, factor: FloatArray) -> BoolArray:
-    """Return which nights are not learnt from, by the innovations' noise alone.
+    """Return which nights are not learnt from: far off, by the innovations' noise alone, or after.
 
     The forecast from a night far away errs by its slope's error times the way as well: by that,
-    the nights after a step would count as usual, and teach within three of them that it is.
+    the nights after a step would count as usual, and teach within three of them that it is. And
+    what comes after a night where no other ever was would teach the slope alone: that what is far
+    away stays there.
     """
     z = (y - told.value) / np.sqrt(told.noise * factor)
-    return np.asarray(np.abs(normal_score(z, told.dof)) >= STRANGE)
+    after = told.away**2 * told.n >= STRANGE**2 * told.Sxx
+    return np.asarray((np.abs(normal_score(z, told.dof)) >= STRANGE) | after)
 
 
 def _two_ahead(
