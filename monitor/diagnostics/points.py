@@ -53,13 +53,26 @@ def smile_points(quotes: Quotes) -> FloatArray | None:
     return np.array([np.mean(np.interp(wanted, root, column)) for column in table[:, 1:].T])
 
 
+def _drawing(quotes: Quotes, shortest: float = 0.0) -> list[tuple[int, float, float]]:
+    """Return place, tenor and at-the-money vol of the expiries that draw a curve.
+
+    An expiry with less than a third of the usual quotes or fewer than eight does not.
+    """
+    smiles = [(j, s) for j, s in enumerate(slices(quotes)) if s.tau >= shortest]
+    usual = float(np.median([len(s.k) for _, s in smiles])) if smiles else 0.0
+    fewest = max(_THINNEST * usual, _FEWEST_QUOTES)
+    return [
+        (j, s.tau, at[0]) for j, s in smiles if len(s.k) >= fewest and (at := s.money) is not None
+    ]
+
+
 @lru_cache(maxsize=4)
 def term_points(quotes: Quotes) -> FloatArray | None:
     """Return at-the-money vols at `TERM_DAYS`, shape (7,); None where the quotes do not reach."""
-    known = [(s.tau, at[0]) for s in slices(quotes) if (at := s.money) is not None]
+    known = _drawing(quotes)
     if len(known) < 3:
         return None
-    tau, vol = np.array(known).T
+    _, tau, vol = np.array(known).T
     wanted = np.array(TERM_DAYS) * _DAY
     if not tau[0] <= wanted[0] or not wanted[-2] <= tau[-1]:
         return None
@@ -73,8 +86,7 @@ def term_gaps(quotes: Quotes) -> dict[int, float]:
     """Return how far expiries lie off the curve through all others, in vol, by their place.
 
     Of each from two weeks on that has a neighbour on either side; none where fewer than four others
-    draw a curve. An expiry with less than a third of the usual quotes or fewer than eight is left
-    out altogether.
+    draw a curve.
 
     Notes
     -----
@@ -84,12 +96,7 @@ def term_gaps(quotes: Quotes) -> dict[int, float]:
     *Refused:* leaving out those that are read with twice the usual error: who draws the curve then
     changes from night to night, and of 120 expiries shifted by one vol point 24 are found for 112.
     """
-    smiles = [(j, s) for j, s in enumerate(slices(quotes)) if s.tau >= _DRAWN_FROM]
-    usual = float(np.median([len(s.k) for _, s in smiles])) if smiles else 0.0
-    fewest = max(_THINNEST * usual, _FEWEST_QUOTES)
-    drawn = [
-        (j, s.tau, at[0]) for j, s in smiles if len(s.k) >= fewest and (at := s.money) is not None
-    ]
+    drawn = _drawing(quotes, _DRAWN_FROM)
     if len(drawn) <= _FEWEST_OTHERS:
         return {}
     place, tau, vol = zip(*drawn, strict=True)

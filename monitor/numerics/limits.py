@@ -173,8 +173,7 @@ def joint_limits(
     highest_of_all = np.max(tops[speaks] / each[:, None], axis=0)
     limits = np.full(len(tops), SILENT)
     limits[speaks] = each * np.quantile(highest_of_all, 1.0 - false_alarm_probability)
-    limits = limits.reshape(-1, 3)
-    return tuple(Limits(*map(float, row)) for row in limits)
+    return tuple(Limits(*map(float, row)) for row in limits.reshape(-1, 3))
 
 
 def _futures(reference: FloatArray, normal: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -108,4 +108,4 @@ def smoothed(x: FloatArray, weight: FloatArray | float, start: FloatArray | floa
 def smoothed_reference(reference: FloatArray) -> FloatArray:
     """Return a reference's own weighted means, which begin at its mean, shape (T,)."""
     x = np.asarray(reference, dtype=np.float64)
-    return smoothed(x[:, None], weight_of(x), float(x.sum()) / len(x))[:, 0]
+    return np.asarray(smoothed(x[:, None], weight_of(x), float(x.sum()) / len(x))[:, 0])

@@ -102,7 +102,7 @@ _MOVES = {LEVEL.name: (CHAIN,), "put_wing": ("wing:put",), "call_wing": ("wing:c
 
 def _worth(headline: str, moved: float | None, numbers: Numbers) -> float | None:
     """Return the size of the smile's change in dollars: change times the book's vega there."""
-    scopes = _MOVES.get(headline, ())
+    scopes: tuple[str, ...] = _MOVES.get(headline, ())
     if headline == EXPIRY_GAP:
         scopes = tuple(f"expiry:{e}" for e in [out_of_line(numbers)] if e is not None)
     vegas = [numbers.get("book_vega_usd", scope) for scope in scopes]

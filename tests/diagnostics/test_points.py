@@ -137,7 +137,7 @@ def test_the_front_and_the_ends_of_the_curve_are_not_held_against_it():
 
 
 def test_an_expiry_newly_listed_draws_no_curve():
-    whole = by_tenor(lambda days: 0.6 - 0.03 * np.log(days))
+    whole = by_tenor(lambda days: 0.6 - 0.03 * np.log(days), (5, *DAYS[1:]))
     quotes = whole.quotes
     # Of the expiry in 28 days 4 quotes are left, and those are wide.
     new = np.flatnonzero(quotes.expiry_index == 2)
@@ -149,6 +149,12 @@ def test_an_expiry_newly_listed_draws_no_curve():
     bid = np.where(is_new, 0.8 * snapshot.bid, snapshot.bid)
     bid = np.where(gone & is_new, np.nan, bid)
     ask = np.where(is_new, 1.2 * snapshot.ask, snapshot.ask)
-    found = values(GAP, market(replace(snapshot, bid=bid, ask=ask)))
+    thin = market(replace(snapshot, bid=bid, ask=ask))
+    found = values(GAP, thin)
     assert f"expiry:{AS_OF + timedelta(days=28):%Y-%m-%d}" not in found
     assert found["chain"] < 1e-9
+    # Nor is it a point of the term structure: 30 days lie between those in 14 and in 49.
+    days = np.array([14.0, 49.0]) + 8.0 / 24.0
+    w = (0.6 - 0.03 * np.log(days)) ** 2 * days
+    expected = np.sqrt(np.interp(30.0, days, w) / 30.0)
+    assert values(TERM, thin)["tenor:30d"] == pytest.approx(expected, abs=1e-6)
