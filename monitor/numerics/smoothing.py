@@ -15,10 +15,11 @@ two wings, thirty seeds of two coins, reach within 91 quiet nights in one of twe
 of 11.2 and 11.0 and steps of 4.2; scored so 7.7 to 8.1 and 3.9, and at limits of that size .87 for
 .63 (sum) and all for .98 (step) of put wings off by one vol point are found within five nights.
 Streams of phi = .85 and .9 under noise of .4 and .5 of the variance, 60 nights, raise a false alarm
-at .221 stated in .28 and .33 of 91 nights, .38 and .40 scored as they are.
+at .221 stated in .26 and .30 of 91 nights (``python -m tests.benchmarks.charts --noise``), and .38
+and .40 scored as they are.
 *Refused:* the one weight of the highest likelihood, which sixty nights do not know; odds of one
-half on no noise at all, with which those are .30 and .36. Streams that have none raise .21 and .17
-either way (phi = 0, .8), and their scores keep a correlation of .09 from night to night, or of .06.
+half on no noise at all, with which those are .02 and .03 more. Streams that have none raise .21 and
+.17 either way (phi = 0, .8), and their scores keep a correlation of .09 from night to night or .06.
 
 References
 ----------

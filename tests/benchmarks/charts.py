@@ -1,6 +1,6 @@
 """What the charts of change cost in false alarms, and what the budget buys; a command, not a test.
 
-    python -m tests.benchmarks.charts                     500 references a cell: 25 minutes
+    python -m tests.benchmarks.charts                     500 references a cell: 7 minutes
     python -m tests.benchmarks.charts --references 100
     python -m tests.benchmarks.charts --joint             headlines together, and models of a market
     python -m tests.benchmarks.charts --noise             noise on top of what wanders
@@ -11,47 +11,43 @@ made as the desk makes them, and the chance of an alarm within 91 nights is that
 which nothing happens. Then a step of 1 to 7 innovations' deviations is put into the 31st night: the
 share found within 2, 5 and 10 nights, at the desk's own budget for one of six streams.
 
-Measured on 28 November 2026 by ``--references 500``; nominal 0.221, mean over references and their
-10-90 % range:
+Measured on 29 November 2026 by ``--references 500`` (7 minutes); nominal 0.221, mean over
+references and their 10-90 % range:
 
       n   phi   normal innovations          Student (5)
-     60   0.0   .201 (.040 to .421)   -9 %   .228 (.065 to .470)   +3 %
-     60   0.5   .192 (.030 to .441)  -13 %   .274 (.055 to .560)  +24 %
-     60   0.8   .191 (.030 to .450)  -13 %   .283 (.065 to .580)  +28 %
-    120   0.0   .208 (.065 to .386)   -6 %   .225 (.075 to .425)   +2 %
-    120   0.5   .205 (.050 to .441)   -7 %   .236 (.055 to .495)   +7 %
-    120   0.8   .194 (.050 to .406)  -12 %   .271 (.060 to .561)  +23 %
-    180   0.0   .216 (.080 to .356)   -2 %   .220 (.095 to .370)    0 %
-    180   0.5   .214 (.065 to .385)   -3 %   .222 (.065 to .430)   +1 %
-    180   0.8   .205 (.060 to .390)   -7 %   .245 (.060 to .485)  +11 %
-
-Since no night after a step teaches that it is usual, 100 references on 29 November 2026: normal
-.172 to .224 in all nine cells, the lowest (-22 %) at 60 nights and phi .8; Student (5) .217 to
-.295, beyond 25 % in two of nine (60 and 120 nights, phi .8). Shares of steps found were, at 60
-nights and phi .5, .14/.45/.76 of 3 and .46/.85/.97 of 4 deviations.
+     60   0.0   .192 (.035 to .390)  -13 %   .242 (.075 to .476)  +10 %
+     60   0.5   .189 (.030 to .416)  -14 %   .262 (.070 to .531)  +19 %
+     60   0.8   .201 (.040 to .430)   -9 %   .307 (.065 to .620)  +39 %
+    120   0.0   .214 (.065 to .400)   -3 %   .221 (.075 to .416)    0 %
+    120   0.5   .198 (.055 to .380)  -10 %   .232 (.060 to .475)   +5 %
+    120   0.8   .205 (.055 to .406)   -7 %   .262 (.055 to .565)  +19 %
+    180   0.0   .221 (.085 to .380)    0 %   .212 (.090 to .360)   -4 %
+    180   0.5   .209 (.070 to .386)   -5 %   .218 (.065 to .415)   -1 %
+    180   0.8   .198 (.065 to .360)  -10 %   .245 (.065 to .501)  +11 %
 
 What the budget of one of six streams (0.041 in 91 nights) buys: share of steps found within 2 / 5 /
 10 nights, in innovations' deviations; 100 references of 30 futures:
 
       n   phi         2             3             4             5             7
-     60   0.0   .10/.52/.94   .42/.96/1     .81/1/1       .97/1/1       1/1/1
-     60   0.5   .01/.07/.21   .11/.36/.68   .37/.79/.95   .69/.97/1     .98/1/1
-     60   0.8   .01/.02/.04   .05/.10/.17   .15/.27/.42   .35/.55/.71   .74/.91/.96
+     60   0.0   .09/.51/.92   .43/.96/1     .82/1/1       .98/1/1       1/1/1
+     60   0.5   .02/.08/.21   .11/.38/.67   .39/.80/.95   .71/.97/1     .98/1/1
+     60   0.8   .01/.03/.05   .05/.11/.17   .16/.29/.41   .37/.57/.71   .76/.92/.96
     120   0.0   .10/.58/.97   .47/.98/1     .87/1/1       .99/1/1       1/1/1
-    120   0.5   .03/.11/.31   .18/.47/.80   .50/.86/.99   .81/.98/1     .99/1/1
-    120   0.8   .01/.03/.06   .08/.16/.27   .27/.43/.59   .54/.74/.86   .92/.98/1
-    180   0.0   .13/.67/.98   .53/.99/1     .89/1/1       .99/1/1       1/1/1
-    180   0.5   .05/.15/.40   .23/.56/.88   .59/.91/1     .87/.99/1     1/1/1
-    180   0.8   .03/.05/.08   .12/.19/.29   .35/.50/.66   .64/.81/.91   .96/.99/1
+    120   0.5   .04/.11/.30   .19/.48/.80   .52/.86/.99   .82/.98/1     .99/1/1
+    120   0.8   .01/.03/.06   .08/.16/.26   .27/.43/.59   .55/.74/.86   .93/.98/.99
+    180   0.0   .13/.67/.98   .53/.99/1     .90/1/1       .99/1/1       1/1/1
+    180   0.5   .05/.16/.40   .24/.57/.87   .60/.91/1     .88/.99/1     1/1/1
+    180   0.8   .02/.05/.08   .12/.20/.29   .36/.50/.65   .65/.80/.90   .96/.99/1
 
 Without the jump that two nights agree on, the same command gave within two nights, of 4 and 5
 deviations, .74 and .97 (60 nights, phi 0), .23 and .54 (.5), .07 and .20 (.8).
 
-Since limits know noise on top of what wanders (`monitor.numerics.posterior`), 60 nights of normal
-innovations, 40 references of 60 futures: .206 and .232 at phi 0 and .8; of what wanders by phi .85
-or .9 under noise of .4 or .5 of the variance .378 and .405, before .530 and .585. Three headlines
-together (60 nights, phi 0.5, 40 references): .172, .136, .132 of .221 at correlations of 0, .5 and
-.9 of their innovations. Both by the two charts there were before the jump.
+Noise of .2 and .4 of the variance on what wanders by phi .85, and of .5 by .9, 100 references by
+``--noise``: .225, .263, .295 of 91 nights at 60 nights of reference, .228, .246, .252 at 120, where
+.221 is stated; .051, .073, .097 and .053, .061, .077 where .041 is.
+
+Three headlines together (60 nights, phi 0.5, 40 references, by the two charts there were before the
+jump): .172, .136, .132 of .221 at correlations of 0, .5 and .9 of their innovations.
 """
 
 from __future__ import annotations
