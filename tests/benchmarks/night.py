@@ -27,8 +27,8 @@ On 29 November 2026, one after the other: eleven models .87 before, .76 since su
 place at once and Fourier premiums are inverted by erfcx, which made cold fits cheaper too (389 ms
 where fits took 450; 482 where they took 631); four models 125 ms.
 
-Later that day on a host more than twice as fast, by ``--learnt 22 --nights 5``: eleven models 168 ms
-where fits took 177, four 76 ms where they took 29.
+Later that day on a host more than twice as fast, by ``--learnt 22 --nights 5``: eleven models
+168 ms where fits took 177, four 76 ms where they took 29.
 """
 
 from __future__ import annotations
