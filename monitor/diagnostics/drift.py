@@ -181,7 +181,8 @@ def _register(level: Literal["market", "model"], prefix: str, whose: str) -> Non
         f"{prefix}change_size",
         "own",
         f"Tonight's value of each of {whose} headlines minus its reference's median, as charted: "
-        "vol for wings and tenors, the logarithm for sizes and levels.",
+        "vol for wings and tenors, the logarithm for sizes and levels, the cube root of vol for an "
+        "expiry out of line.",
         "Own",
         _away,
     )

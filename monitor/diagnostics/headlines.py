@@ -184,7 +184,8 @@ def _covariance(moves: FloatArray) -> FloatArray:
 def _wing(name: str, shape: tuple[float, ...]) -> Headline:
     def chart(y: FloatArray, reference: Reference) -> Charted:
         # In vol at fixed deltas, where a skew stays put while the level moves.
-        return _projection(y[:, :-2], np.array(shape), y[:, -2:], reference)
+        points, blur = np.split(y, [-len(BLUR)], axis=1)
+        return _projection(points, np.array(shape), blur, reference)
 
     sources = (*((SMILE, scope) for scope in SMILE_SCOPES), *BLUR)
     fewest = FEWEST + 2 * len(SMILE_SCOPES)
@@ -195,9 +196,9 @@ def _tenors(name: str, shape: tuple[float, ...]) -> Headline:
     def chart(y: FloatArray, reference: Reference) -> Charted:
         # In variance, where every tenor's is a straight line in the spot variance's, and a jump of
         # it bends nothing; the shape is turned with it, so that steps come out in vol.
-        vols = y[:, :-2]
+        vols, blur = np.split(y, [-len(BLUR)], axis=1)
         turned = 2.0 * np.median(vols[reference.nights], axis=0) * np.array(shape)
-        return _projection(vols**2, turned, y[:, -2:], reference)
+        return _projection(vols**2, turned, blur, reference)
 
     sources = (*((TERM, scope) for scope in TERM_SCOPES), *BLUR)
     fewest = FEWEST + len(TERM_SCOPES) + 3

@@ -114,8 +114,8 @@ def term_gaps(quotes: Quotes) -> dict[int, float]:
     unit="vol",
     level="market",
     definition="At-the-money vol of an expiry minus the natural cubic spline in log tenor through "
-    "all other expiries of five days and more; each from two weeks on, and for the chain the "
-    "largest in size, without its sign.",
+    "all other expiries of five days and more that have a third of the usual quotes, eight at "
+    "least; each from two weeks on, and for the chain the largest in size, without its sign.",
     source="Own; leave-one-out interpolation",
 )
 def term_gap_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
@@ -150,7 +150,7 @@ def smile_point_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:
     unit="vol",
     level="market",
     definition="Mid vol at the forward at 7, 14, 30, 45, 60, 90 and 180 days, in total variance "
-    "between expiries.",
+    "between expiries that have a third of the usual quotes, eight at least.",
     source="Market convention",
 )
 def term_point_iv(metric: Metric, evidence: Evidence) -> Iterator[Outcome]:

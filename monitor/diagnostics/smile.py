@@ -154,7 +154,8 @@ def _register() -> None:
             name,
             unit="vol",
             level="market",
-            definition=f"{text}; for each expiry, and for the chain at 30 days. Forward delta.",
+            definition=f"{text}; for each expiry, and for the chain at 30 days. Forward delta. "
+            "Read off local parabolas through mids; standard error: of independent quote noise.",
             source="Market convention; Malz (1997), without premium adjustment",
         )
         register(compute)
@@ -170,7 +171,7 @@ def variance_swap(quotes: Quotes, j: int) -> tuple[float, float]:
     -----
     .. math:: w = 2\int c_{otm}(k)\,e^{-k}\,dk
 
-    with c from the mid smile, continued flat beyond the outermost quotes.
+    with c from straight lines between mid vols, continued flat beyond the outermost quotes.
 
     References
     ----------

@@ -67,6 +67,7 @@ from monitor.sandbox.generate import GeneratedMarket, open_world
 from monitor.sandbox.worlds import WORLDS
 
 SPAN = Span()
+NO_CHAIN: Any = None  # charts look at stored numbers alone
 COINS = ("BTC", "ETH")
 NAMES = tuple(h.name for h in SMILE_HEADLINES)
 SOURCES = (
@@ -157,12 +158,8 @@ def charted(shown: Shown, tick: Callable[[], None]) -> Charted:
             for source, value in zip(SOURCES, shown.values[t], strict=True)
             if np.isfinite(value)
         }
-        evidence: Any = Evidence(
-            None,  # type: ignore[arg-type]  # charts look at stored numbers alone
-            None,  # type: ignore[arg-type]
-            History(series=series),
-            tonight=tonight,
-            drift=rules.drift,
+        evidence = Evidence(
+            NO_CHAIN, NO_CHAIN, History(series=series), tonight=tonight, drift=rules.drift
         )
         for name, found in group_of(evidence).found.items():
             i, stream = NAMES.index(name), found.stream
